@@ -1,0 +1,50 @@
+# The targets a person needs; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint build release acceptance bench install clean
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+BIN = $(shell $(SWIFT) build -c release --show-bin-path)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building, testing and the demo need (Debian)
+	@scripts/setup
+
+demo: ## A real deployment behind a real nginx under load, and a bad release rolled back by itself
+	@scripts/setup build run
+	$(SWIFT) build --product bgdeploy
+	$(SWIFT) build --product bgdeploy-demo-app
+	@"$$($(SWIFT) build --show-bin-path)/bgdeploy" demo
+
+test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --parallel
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
+
+lint: ## Check the format
+	$(SWIFT) format lint --strict --parallel -r Sources Tests examples Package.swift
+
+build: ## A debug build
+	@scripts/setup build
+	$(SWIFT) build
+
+release: ## The program, optimised, with the Swift runtime inside
+	@scripts/setup build
+	$(SWIFT) build -c release --static-swift-stdlib --product bgdeploy
+	$(SWIFT) build -c release --static-swift-stdlib --product bgdeploy-demo-app
+
+acceptance: setup release ## The black-box checks, whole, on the release build
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/main_job.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/errors.py
+
+bench: setup release ## Ratios against hand-written baselines, measured in the same run
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py
+
+install: release ## Install the program to $(PREFIX)/bin
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 "$(BIN)/bgdeploy" "$(BIN)/bgdeploy-demo-app" "$(DESTDIR)$(PREFIX)/bin"
+
+clean: ## Remove what was built
+	rm -rf .build

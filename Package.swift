@@ -1,0 +1,173 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A module may import only modules of the layers listed here. `module` refuses anything else while the
+// manifest is being read, so a wrong arrow never reaches the compiler.
+enum Layer: String {
+    case core = "Core"
+    case plumbing = "Plumbing"
+    case ports = "Ports"
+    case drivers = "Drivers"
+    case engine = "Engine"
+    case app = "App"
+    case testKit = "TestKit"
+
+    var mayImport: [Layer] {
+        switch self {
+        case .core: [.core]
+        case .plumbing: [.plumbing]
+        case .ports: [.core]
+        case .testKit: [.core, .ports]
+        case .drivers: [.core, .plumbing, .ports]
+        case .engine: [.core, .ports]
+        case .app: [.app, .core, .plumbing, .ports, .drivers, .engine]
+        }
+    }
+}
+
+let layers: [String: Layer] = [
+    "DeployCore": .core,
+    "NginxConfig": .core,
+    "HAProxyConfig": .core,
+    "TrafficShares": .core,
+    "TrafficJudgement": .core,
+    "DeployPorts": .ports,
+    "CCurl": .plumbing,
+    "CLibcrypto": .plumbing,
+    "HTTPClient": .plumbing,
+    "CSpawn": .plumbing,
+    "SafeFile": .plumbing,
+    "UnixSocket": .plumbing,
+    "ChildProcesses": .plumbing,
+    "NginxDriver": .drivers,
+    "HAProxyDriver": .drivers,
+    "Checks": .drivers,
+    "Commands": .drivers,
+    "MetricSources": .drivers,
+    "StoreSQLite": .drivers,
+    "Playbooks": .drivers,
+    "DeployEngine": .engine,
+    "DeployCommands": .app,
+    "bgdeploy": .app,
+    "DeployTestKit": .testKit,
+]
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func dependencies(
+    of name: String, imports: [String], products: [Target.Dependency]
+) -> [Target.Dependency] {
+    guard let layer = layers[name] else { fatalError("\(name) has no layer in `layers`") }
+    for other in imports {
+        guard let below = layers[other], layer.mayImport.contains(below) else {
+            fatalError("\(name) (\(layer)) may not import \(other)")
+        }
+    }
+    return imports.map { .target(name: $0) } + products
+}
+
+func module(
+    _ name: String, imports: [String] = [], products: [Target.Dependency] = []
+) -> Target {
+    let path = "Sources/\(layers[name]?.rawValue ?? "")/\(name)"
+    let dependencies = dependencies(of: name, imports: imports, products: products)
+    return name == "bgdeploy"
+        ? .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+        : .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(_ name: String, of imports: [String], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: imports.map { .target(name: $0) },
+        resources: resources,
+        swiftSettings: strict
+    )
+}
+
+func library(_ name: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/Plumbing/\(name)")
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+
+let package = Package(
+    name: "bgdeploy",
+    products: [
+        .executable(name: "bgdeploy", targets: ["bgdeploy"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+    ],
+    targets: [
+        // Core: what a deployment is. Pure.
+        module("DeployCore"),
+        module("NginxConfig"),
+        module("HAProxyConfig"),
+        module("TrafficShares", imports: ["DeployCore"]),
+        module("TrafficJudgement"),
+        // Ports: what the core's effects need of the world.
+        module("DeployPorts", imports: ["DeployCore", "TrafficJudgement"]),
+        // Plumbing: the system, made safe to use.
+        library("CCurl"),
+        library("CLibcrypto"),
+        library("CSpawn"),
+        module("HTTPClient", imports: ["CCurl"]),
+        module("SafeFile", imports: ["CLibcrypto"]),
+        module("UnixSocket"),
+        module("ChildProcesses", imports: ["CSpawn"]),
+        // Drivers: how each kind of thing is done.
+        module(
+            "NginxDriver",
+            imports: [
+                "DeployCore", "DeployPorts", "NginxConfig", "TrafficShares", "SafeFile", "ChildProcesses",
+            ]
+        ),
+        module(
+            "HAProxyDriver",
+            imports: [
+                "DeployCore", "DeployPorts", "HAProxyConfig", "TrafficShares", "SafeFile", "ChildProcesses",
+                "UnixSocket",
+            ]
+        ),
+        module("Checks", imports: ["DeployCore", "DeployPorts", "HTTPClient"]),
+        module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses"]),
+        module(
+            "MetricSources",
+            imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket"]
+        ),
+        module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "CLibcrypto", "SafeFile"], products: [grdb]),
+        module(
+            "Playbooks",
+            imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "SafeFile", "ChildProcesses"],
+            products: [yams]
+        ),
+        // Engine: lease, fold, effects, events.
+        module("DeployEngine", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"]),
+        // App: the command line.
+        module(
+            "DeployCommands",
+            imports: [
+                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver", "HAProxyDriver",
+                "Checks", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile", "ChildProcesses",
+                "HTTPClient", "NginxConfig", "HAProxyConfig",
+            ],
+            products: [argumentParser]
+        ),
+        module("bgdeploy", imports: ["DeployCommands", "ChildProcesses"], products: [argumentParser]),
+        // TestKit: worlds with rules, and the contracts that drivers keep.
+        module("DeployTestKit", imports: ["DeployCore", "DeployPorts"]),
+    ]
+)

@@ -1,0 +1,32 @@
+package import ArgumentParser
+
+/// The program.
+package struct Bgdeploy: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "bgdeploy",
+        abstract: "Blue/green and canary releases behind nginx and HAProxy.",
+        version: "bgdeploy 0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Releasing",
+                subcommands: [
+                    RunCommand.self, PlanCommand.self, ResumeCommand.self, ApproveCommand.self, PromoteCommand.self,
+                    PauseCommand.self, AbortCommand.self, RollbackCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Looking",
+                subcommands: [
+                    StatusCommand.self, HealthCommand.self, TrafficCommand.self, HistoryCommand.self,
+                    EventsCommand.self, ReportCommand.self, AuditCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Setting up",
+                subcommands: [CheckCommand.self, DoctorCommand.self, InitCommand.self]
+            ),
+        ]
+    )
+
+    package init() {}
+}

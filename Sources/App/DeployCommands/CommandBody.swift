@@ -1,0 +1,95 @@
+import ArgumentParser
+import DeployCore
+import DeployEngine
+import DeployPorts
+import Foundation
+
+/// A command with the common options: its failures are told on standard error, and end the program with their code.
+protocol CommandBody: AsyncParsableCommand {
+    var common: CommonOptions { get }
+
+    /// Does the work and says with which code to end.
+    func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus
+}
+
+extension CommandBody {
+    func run() async throws {
+        let workplace = Workplace(common)
+        let status: ExitStatus
+        do throws(CommandFailure) {
+            status = try await body(workplace)
+        } catch {
+            workplace.complain(error.message)
+            status = error.status
+        }
+        throw ExitCode(status.rawValue)
+    }
+}
+
+extension Workplace {
+    var printer: Printer { Printer() }
+    var style: Style { Style(usesColor: usesColor) }
+
+    func complain(_ message: String) {
+        let text = Style.harmless(message)
+        if options.output == .github { printer.line("::error title=bgdeploy::" + text.replacing("\n", with: "%0A")) }
+        Printer.errors.line("bgdeploy: \(text)")
+    }
+
+    /// The observer that the output format asks for.
+    func observer() -> any RunObserver {
+        switch options.output {
+        case .json: JSONReporter(printer: printer)
+        case .github: GitHubReporter(printer: printer)
+        case .text: PlainReporter(printer: printer, style: style, showsOutput: options.verbose)
+        }
+    }
+
+    /// Asks on the terminal; `true` without asking when `--yes` was given or nobody is there to ask.
+    func confirm(_ question: String) -> Bool {
+        guard !options.yes, isatty(STDIN_FILENO) == 1, options.output == .text else { return true }
+        printer.write("\(question) [y/N] ")
+        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+    }
+
+    /// Tells a run's end where the journal's lines have not, and says which code it means.
+    func conclude(_ end: RunEnd, _ signals: Signals) -> ExitStatus {
+        switch end {
+        case .settled(let state): return ExitStatus(of: state)
+        case .waiting(let state):
+            let what = state.waiting.map { "waits for \($0.kind): \($0.title)" } ?? "is paused"
+            Printer.errors.line("bgdeploy: the run \(what); \(state.split)\nGo on with `bgdeploy resume`.")
+            return .waiting
+        case .stopped(let state):
+            Printer.errors.line(
+                """
+                bgdeploy: stopped; the traffic is left as it is: \(state.split)
+                Go on with `bgdeploy resume`, or take it back with `bgdeploy rollback`.
+                """
+            )
+            return signals.first == SIGINT ? .interrupted : .terminated
+        case .lost: return .held
+        case .journalLost(let state, let error, let restored):
+            return conclude(state, error, restored)
+        }
+    }
+
+    private func conclude(_ state: RunState, _ error: RunStoreError, _ restored: [String]) -> ExitStatus {
+        let what = CommandFailure(error, path: "").message
+        guard !restored.isEmpty else {
+            Printer.errors.line(
+                "bgdeploy: the journal could not be written, so nothing more was begun; no traffic moved\n\(what)"
+            )
+            return .failed
+        }
+        Printer.errors.line(
+            """
+            bgdeploy: the journal could not be written, so the traffic was put back without it:
+            \(restored.map { "  \($0)" }.joined(separator: "\n"))
+            \(what)
+            """
+        )
+        let isBack = restored.allSatisfy { $0.contains("\(state.plan.stable) 100 %") }
+        return isBack ? .rolledBack : .rollbackFailed
+    }
+}

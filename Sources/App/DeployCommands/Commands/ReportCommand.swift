@@ -1,0 +1,31 @@
+import ArgumentParser
+import DeployCore
+import DeployPorts
+
+struct ReportCommand: CommandBody {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "A run's report: timeline, impact, cause, what was rolled back."
+    )
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case markdown, html, json
+    }
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The run; the latest without one.") var run: String?
+    @Option(help: "markdown, html or json.") var format: Format = .markdown
+
+    func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        let service = run == nil ? try workplace.service().name : nil
+        let history = RunHistory(store: try await workplace.store(), service: service)
+        let report = RunReport(try await history.run(run))
+        let format = workplace.options.output == .json ? .json : format
+        switch format {
+        case .markdown: workplace.printer.line(report.markdown)
+        case .html: workplace.printer.line(report.html)
+        case .json: workplace.printer.line(JSON.text(report.json, indent: 1))
+        }
+        return .done
+    }
+}

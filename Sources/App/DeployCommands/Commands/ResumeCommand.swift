@@ -1,0 +1,53 @@
+import ArgumentParser
+import DeployCore
+import DeployPorts
+
+struct ResumeCommand: CommandBody {
+    static let configuration = CommandConfiguration(
+        commandName: "resume",
+        abstract: "Go on with a run whose process is gone, or that is paused."
+    )
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The run; the latest without one.") var run: String?
+    @Flag(help: "Go on although the run ended its process several times at the same point.") var force = false
+    @Flag(name: .customLong("no-wait"), help: "Leave with exit code 5 at a gate instead of waiting at it.")
+    var leavesAtGates = false
+
+    func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        let service = try workplace.service()
+        let store = try await workplace.store()
+        let recorded = try await RunHistory(store: store, service: service.name).run(run)
+        guard !recorded.state.isSettled else {
+            let word = recorded.state.condition.rawValue
+            Printer.errors.line("bgdeploy: run \(recorded.record.id) has ended already: \(word)")
+            return ExitStatus(of: recorded.state)
+        }
+        guard recorded.state.takeovers < RunState.takeoverLimit || force else {
+            throw CommandFailure(
+                .failed,
+                """
+                run \(recorded.record.id) ended its process \(recorded.state.takeovers) times at the same point \
+                (\(recorded.state.phase?.rawValue ?? "start")); the traffic is left as it is: \(recorded.state.split)
+                Take it back with `bgdeploy rollback`, or try once more with `bgdeploy resume --force`
+                """
+            )
+        }
+        if recorded.state.pause != nil {
+            let steering = Steering(workplace: workplace, store: store)
+            if try await steering.post(.proceed, nil, to: recorded) {
+                workplace.printer.line("goes on")
+                return .done
+            }
+        }
+        let session = RunSession(
+            workplace: workplace,
+            store: store,
+            observer: workplace.observer(),
+            signals: workplace.signals(),
+            leavesAtGates: leavesAtGates
+        )
+        let end = try await session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
+        return try await session.follow(end, service)
+    }
+}

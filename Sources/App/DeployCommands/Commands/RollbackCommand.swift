@@ -1,0 +1,65 @@
+import ArgumentParser
+import DeployCore
+import DeployEngine
+import DeployPorts
+import StoreSQLite
+
+struct RollbackCommand: CommandBody {
+    static let configuration = CommandConfiguration(
+        commandName: "rollback",
+        abstract: "Put the traffic back to the environment that was live before, now.",
+        discussion: """
+            Needs no argument. Takes over a run that is going on, and takes back one that has succeeded. With
+            --emergency it needs nothing but the playbook and what was left beside the balancers: no journal.
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The run; the latest without one.") var run: String?
+    @Option(help: "Why, for the journal.") var reason: String?
+    @Flag(help: "By the steps of the playbook's gradual rollback.") var gradual = false
+    @Flag(help: "Without the journal, by what was left beside the balancers.") var emergency = false
+
+    func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        let service = try workplace.service()
+        guard workplace.confirm("Put the traffic of \(service.name) back?") else { return .failed }
+        if emergency { return await Emergency(workplace: workplace, service: service).restore(reason) }
+        let store = try await workplace.store()
+        let recorded = try await RunHistory(store: store, service: service.name).run(run)
+        if case .ended(.rollbackFailed) = recorded.state.stage {
+            // Another try is exactly what is asked for.
+        } else if case .ended = recorded.state.stage {
+            workplace.printer.line(
+                "nothing to take back: run \(recorded.record.id) ended as \(recorded.state.condition); "
+                    + "\(recorded.state.plan.stable) is live"
+            )
+            return .done
+        }
+        let command = PostedCommand(
+            command: .rollback(gradual: gradual),
+            by: workplace.actor,
+            reason: reason,
+            at: workplace.clock.now()
+        )
+        let session = RunSession(
+            workplace: workplace,
+            store: store,
+            observer: workplace.observer(),
+            signals: workplace.signals()
+        )
+        let end = try await session.takeOver(recorded, service, obeying: command, .byForce)
+        return session.conclude(takingBack: end)
+    }
+}
+
+extension RunSession {
+    /// Who asked for the way back got what they asked for when the stable environment has all traffic.
+    func conclude(takingBack end: RunEnd) -> ExitStatus {
+        let status = workplace.conclude(end, signals)
+        guard case .settled(let state) = end else { return status }
+        switch state.stage {
+        case .ended(.failed), .ended(.rolledBack): return .done
+        case .ended(.rollbackFailed), .idle, .forward, .returning, .released: return status
+        }
+    }
+}

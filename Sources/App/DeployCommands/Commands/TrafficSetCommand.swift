@@ -1,0 +1,140 @@
+import ArgumentParser
+import DeployCore
+import DeployEngine
+import DeployPorts
+import Playbooks
+import StoreSQLite
+
+extension TrafficCommand {
+    struct Set: CommandBody {
+        static let configuration = CommandConfiguration(
+            commandName: "set",
+            abstract: "Set the split by hand; verified, and journalled like everything else."
+        )
+
+        @OptionGroup var common: CommonOptions
+        @Argument(help: "The split, such as green=25.") var split: String
+        @Option(help: "Why, for the journal.") var reason: String?
+
+        func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+            let service = try workplace.service()
+            let split = try TrafficCommand.split(self.split, service)
+            guard workplace.confirm("Set the traffic of \(service.name) to \(split)?") else { return .failed }
+            let store = try await workplace.store()
+            let purpose = "traffic set \(self.split)"
+            return try await workplace.holding(service, store, purpose) { lease, token throws(CommandFailure) in
+                let history = RunHistory(store: store, service: service.name)
+                let change = HandSetSplit(workplace: workplace, service: service, lease: lease, token: token)
+                return try await change.set(split, history, reason)
+            }
+        }
+    }
+}
+
+/// A split that a person sets outside of any run.
+private struct HandSetSplit {
+    let workplace: Workplace
+    let service: Service
+    let lease: Lease
+    let token: FencingToken
+
+    func set(_ split: Split, _ history: RunHistory, _ reason: String?) async throws(CommandFailure) -> ExitStatus {
+        do throws(RunStoreError) {
+            let latest = try await history.latest()
+            if let latest, !latest.state.isSettled {
+                throw .unavailable(
+                    """
+                    run \(latest.record.id) (\(latest.record.version)) is not settled and decides on the traffic
+                    Use `bgdeploy promote`, `bgdeploy abort` or `bgdeploy rollback`
+                    """
+                )
+            }
+            let run = try await journal(latest, history)
+            try await note("asked for \(split)", reason, in: run, history)
+            do throws(BalancerFleet.Failure) {
+                try await service.fleet.route(split, token: token)
+            } catch {
+                try await note("failed: \(error.reason)", nil, in: run, history)
+                throw .unavailable(error.reason)
+            }
+            try await note("is \(split)", nil, in: run, history)
+        } catch {
+            if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
+            throw CommandFailure(error, path: "")
+        }
+        workplace.printer.line("\(split)")
+        return .done
+    }
+
+    /// The latest run's journal tells what was done by hand after it; a service without any gets one for that.
+    private func journal(_ latest: RecordedRun?, _ history: RunHistory) async throws(RunStoreError) -> RunID {
+        if let latest { return latest.record.id }
+        guard let version = Version(rawValue: "0-by-hand"), service.environmentNames.count == 2 else {
+            throw .unavailable("the playbook names no two environments")
+        }
+        let plan = Plan(
+            service: service.name,
+            version: version,
+            stable: service.environmentNames[0],
+            candidate: service.environmentNames[1],
+            phases: [],
+            playbookDigest: service.playbook.digest
+        )
+        let event = RunEvent(at: workplace.clock.now(), .started(plan: plan))
+        let run = RunID(at: event.at, random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max)))
+        _ = try await history.store.open(
+            run,
+            event: event,
+            effects: [],
+            playbook: service.playbook.text,
+            lease: lease
+        )
+        return run
+    }
+
+    private func note(
+        _ text: String,
+        _ reason: String?,
+        in run: RunID,
+        _ history: RunHistory
+    ) async throws(RunStoreError) {
+        let why = reason.map { ": \($0)" } ?? ""
+        let note = Note(topic: "traffic set", text: "traffic set by \(workplace.actor): \(text)\(why)")
+        let event = RunEvent(at: workplace.clock.now(), .noted(note: note))
+        _ = try await history.store.append(event, effects: [], to: run, lease: lease)
+    }
+}
+
+extension Workplace {
+    /// Does `work` while holding the service's lease, with a token above every mark.
+    func holding<Value: Sendable>(
+        _ service: Service,
+        _ store: any RunStore,
+        _ purpose: String,
+        _ work: (Lease, FencingToken) async throws(CommandFailure) -> Value
+    ) async throws(CommandFailure) -> Value {
+        let mark = await service.fleet.highestMark()
+        let lease: Lease
+        do throws(RunStoreError) {
+            lease = try await store.acquireLease(
+                on: service.name,
+                for: ProcessIdentity.current(actor: actor, purpose: purpose),
+                takeover: .onlyIfFree,
+                floor: mark.token.counter,
+                at: clock.now()
+            )
+        } catch {
+            throw CommandFailure(error, path: "")
+        }
+        let result: Result<Value, CommandFailure>
+        do throws(CommandFailure) {
+            result = .success(
+                try await work(lease, FencingToken(epoch: mark.token.epoch, counter: lease.fence))
+            )
+        } catch {
+            result = .failure(error)
+        }
+        try? await store.release(lease)
+        return try result.get()
+    }
+}

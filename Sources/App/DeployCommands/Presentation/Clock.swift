@@ -1,0 +1,38 @@
+import DeployCore
+import Foundation
+
+/// Times as people and programs read them.
+enum Clock {
+    /// `10:15:23`, in the local time zone.
+    static func time(_ time: Timestamp) -> String {
+        let parts = local(time)
+        return pad(parts.tm_hour) + ":" + pad(parts.tm_min) + ":" + pad(parts.tm_sec)
+    }
+
+    /// `2026-11-21 10:15`, in the local time zone.
+    static func date(_ time: Timestamp) -> String {
+        let parts = local(time)
+        return "\(parts.tm_year + 1900)-\(pad(parts.tm_mon + 1))-\(pad(parts.tm_mday)) "
+            + "\(pad(parts.tm_hour)):\(pad(parts.tm_min))"
+    }
+
+    /// `2026-11-21T10:15:23.042Z`.
+    static func iso(_ time: Timestamp) -> String {
+        var seconds = time_t(time.milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        let fraction = Int(time.milliseconds % 1000)
+        return "\(parts.tm_year + 1900)-\(pad(parts.tm_mon + 1))-\(pad(parts.tm_mday))T"
+            + "\(pad(parts.tm_hour)):\(pad(parts.tm_min)):\(pad(parts.tm_sec)).\(fraction < 100 ? "0" : "")"
+            + "\(fraction < 10 ? "0" : "")\(fraction)Z"
+    }
+
+    private static func local(_ time: Timestamp) -> tm {
+        var seconds = time_t(time.milliseconds / 1000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return parts
+    }
+
+    private static func pad(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

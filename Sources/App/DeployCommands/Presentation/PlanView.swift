@@ -1,0 +1,116 @@
+import DeployCore
+import DeployPorts
+import Playbooks
+
+/// A frozen plan as people and programs read it.
+struct PlanView {
+    struct Change {
+        let share: Percent
+        let balancer: String
+        /// Empty when the file would stay as it is.
+        let diff: String
+    }
+
+    let frozen: FrozenPlan
+    let changes: [Change]
+    /// The median of runs that succeeded; `nil` without any.
+    let estimate: Span?
+
+    private var plan: Plan { frozen.plan }
+
+    func text(_ style: Style) -> String {
+        var lines = [
+            "\(style(plan.service, .bold)) \(plan.version): \(plan.stable) is live"
+                + (plan.previousVersion.map { " (\($0))" } ?? "")
+                + ", \(plan.candidate) gets the version",
+        ]
+        for phase in plan.phases {
+            lines.append("")
+            lines.append(style(phase.name.rawValue, .bold))
+            lines += self.lines(of: phase, style)
+        }
+        if !plan.rollback.steps.isEmpty {
+            lines += ["", style("rollback, if it comes to that", .bold)]
+            lines += plan.rollback.steps.map { "  · \($0.title)" }
+        }
+        lines += ["", estimate.map { "runs of this service take \(Span.seconds($0.milliseconds / 1000)) (median)" }
+            ?? "no run of this service has succeeded yet: nothing to estimate its time from"]
+        return lines.joined(separator: "\n")
+    }
+
+    private func lines(of phase: Phase, _ style: Style) -> [String] {
+        switch phase {
+        case .steps(let phase):
+            phase.groups.flatMap { group in
+                group.map { step in "  · \(step.title)" + (group.count > 1 ? style("  (side by side)", .faint) : "") }
+            }
+        case .drain(let phase):
+            (phase.request.map { ["  · \($0.title)"] } ?? []) + [
+                "  · wait up to \(phase.grace) for \(plan.stable)'s connections to end, then \(phase.whenNotEmpty.rawValue)",
+            ]
+        case .shift(let phase): phase.shares.flatMap { lines(of: $0, phase, style) }
+        case .monitor(let phase):
+            ["  · watch for \(phase.length); back to \(plan.stable) when \(plan.candidate) turns bad"]
+        }
+    }
+
+    private func lines(of share: Percent, _ phase: SwitchPhase, _ style: Style) -> [String] {
+        let hold = share == phase.shares.last ? "" : ", watched for \(phase.hold)"
+        var lines = ["  · \(plan.split(candidate: share))\(hold)"]
+        for change in changes where change.share == share {
+            if change.diff.isEmpty {
+                lines.append("      \(change.balancer): unchanged")
+                continue
+            }
+            for line in change.diff.split(separator: "\n") {
+                let tint: Style.Tint = line.hasPrefix("+") ? .green : line.hasPrefix("-") ? .red : .faint
+                lines.append("      " + style(Style.harmless(String(line)), tint))
+            }
+        }
+        return lines
+    }
+
+    var json: JSON {
+        .object([
+            ("service", .text(plan.service)), ("version", .text(plan.version.rawValue)),
+            ("stable", .text(plan.stable.rawValue)), ("candidate", .text(plan.candidate.rawValue)),
+            ("previousVersion", plan.previousVersion.map { .text($0.rawValue) } ?? .null),
+            ("phases", .list(plan.phases.map(json))),
+            ("rollback", .list(plan.rollback.steps.map(json))),
+            (
+                "traffic",
+                .list(
+                    changes.map { change in
+                        .object([
+                            ("split", EventJSON.split(plan.split(candidate: change.share))),
+                            ("balancer", .text(change.balancer)), ("diff", .text(change.diff)),
+                        ])
+                    }
+                )
+            ),
+            ("estimatedSeconds", estimate.map { .decimal($0.seconds) } ?? .null),
+        ])
+    }
+
+    private func json(_ phase: Phase) -> JSON {
+        var fields: [(String, JSON)] = [("phase", .text(phase.name.rawValue))]
+        switch phase {
+        case .steps(let phase): fields.append(("steps", .list(phase.groups.joined().map(json))))
+        case .drain(let phase):
+            fields.append(("graceSeconds", .decimal(phase.grace.seconds)))
+            fields.append(("steps", .list(phase.request.map { [json($0)] } ?? [])))
+        case .shift(let phase):
+            fields.append(("shares", .list(phase.shares.map { .decimal($0.value) })))
+            fields.append(("holdSeconds", .decimal(phase.hold.seconds)))
+        case .monitor(let phase): fields.append(("seconds", .decimal(phase.length.seconds)))
+        }
+        return .object(fields)
+    }
+
+    private func json(_ step: Step) -> JSON {
+        .object([
+            ("id", .text(step.id.rawValue)), ("title", .text(step.title)),
+            ("timeoutSeconds", .decimal(step.deadline.seconds)), ("onFailure", .text(step.onFailure.rawValue)),
+        ])
+    }
+}

@@ -1,0 +1,85 @@
+import DeployCore
+import DeployPorts
+
+/// One run as the journal tells it.
+struct RecordedRun: Sendable {
+    let record: RunRecord
+    let entries: [JournalEntry]
+    let state: RunState
+
+    /// When the last thing happened.
+    var updatedAt: Timestamp { entries.last?.event.at ?? record.startedAt }
+    var lastEvent: Int { entries.last?.sequence ?? 0 }
+}
+
+/// Reads runs from the store and folds them.
+struct RunHistory: Sendable {
+    let store: any RunStore
+    let service: String?
+
+    func latest() async throws(RunStoreError) -> RecordedRun? {
+        guard let record = try await store.runs(of: service, limit: 1).first else { return nil }
+        return try await recorded(record)
+    }
+
+    /// By identity, or the latest without one.
+    func run(_ identity: String?) async throws(CommandFailure) -> RecordedRun {
+        do throws(RunStoreError) {
+            if let identity {
+                guard let record = try await store.run(identity) else {
+                    throw .unavailable("there is no run \(identity); `bgdeploy history` lists the runs")
+                }
+                return try await recorded(record)
+            }
+            guard let latest = try await latest() else {
+                throw .unavailable("no run of \(service ?? "any service") is on record")
+            }
+            return latest
+        } catch {
+            throw CommandFailure(error, path: "")
+        }
+    }
+
+    func recorded(_ record: RunRecord) async throws(RunStoreError) -> RecordedRun {
+        let entries = try await store.entries(of: record.id, after: 0)
+        guard let state = Reducer.fold(entries.map(\.event)) else {
+            throw .unreadable("run \(record.id) has no first event; check the journal with `bgdeploy audit verify`")
+        }
+        try checkIntents(entries, of: record)
+        return RecordedRun(record: record, entries: entries, state: state)
+    }
+
+    /// The journal's intents must be what this version would have begun: a run that another version of the rules
+    /// wrote is not gone on with.
+    private func checkIntents(_ entries: [JournalEntry], of record: RunRecord) throws(RunStoreError) {
+        var state: RunState?
+        for entry in entries {
+            if case .started(let plan) = entry.event.kind, state == nil { state = RunState(plan: plan) }
+            guard let before = state else { continue }
+            let transition = Reducer.step(before, entry.event)
+            guard transition.effects == entry.effects else {
+                throw .unreadable(
+                    """
+                    run \(record.id) was written by another version of bgdeploy, which decides otherwise at event \
+                    \(entry.sequence): go on with that version, or take the traffic back
+                    """
+                )
+            }
+            state = transition.state
+        }
+    }
+
+    /// The version that `environment` runs, as far as released runs tell.
+    func version(of environment: EnvironmentName) async throws(RunStoreError) -> Version? {
+        for record in try await store.runs(of: service, limit: 20) {
+            let run = try await recorded(record)
+            if run.state.plan.candidate == environment, case .released = run.state.stage {
+                return run.state.plan.version
+            }
+            if run.state.plan.stable == environment, let previous = run.state.plan.previousVersion {
+                return previous
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,299 @@
+import ChildProcesses
+import DeployCore
+import DeployEngine
+import DeployPorts
+import Foundation
+import Playbooks
+import StoreSQLite
+
+/// Begins runs, takes them over, and drives them to their end in this process.
+struct RunSession: Sendable {
+    let workplace: Workplace
+    let store: any RunStore
+    let observer: any RunObserver
+    let signals: Signals
+    var leavesAtGates = false
+
+    private var clock: any Timekeeper { workplace.clock }
+
+    // MARK: beginning
+
+    /// Deploys `version`: the environment that is not live becomes it.
+    func begin(_ version: Version, of service: Service, strategy: Playbook.Strategy?) async throws(CommandFailure)
+        -> RunEnd
+    {
+        try await refuseIfUnsettled(service, version)
+        let mark = await service.fleet.highestMark()
+        let lease = try await acquire(service.name, purpose: "run \(version)", mark.token.counter, .onlyIfFree)
+        do throws(CommandFailure) {
+            let frozen = try await freeze(version, of: service, strategy: strategy)
+            var random = SystemRandomNumberGenerator()
+            let run = RunID(at: clock.now(), random: (random.next(), UInt16.random(in: .min ... .max, using: &random)))
+            let surroundings = try await surroundings(service, frozen, run: run)
+            let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
+            return await orchestrator.start(frozen.plan, playbook: service.playbook.text, stops: signals.stops)
+        } catch {
+            try? await store.release(lease)
+            throw error
+        }
+    }
+
+    /// What a run of `version` would be, from what is observed now.
+    func freeze(
+        _ version: Version,
+        of service: Service,
+        strategy: Playbook.Strategy?
+    ) async throws(CommandFailure) -> FrozenPlan {
+        let split = try await service.observedSplit()
+        guard let stable = split.live else {
+            throw CommandFailure(
+                .failed,
+                """
+                the traffic of \(service.name) is divided (\(split)) and no run is under way
+                Say which environment is to keep it first: bgdeploy traffic set \(split.environments[0])=100
+                """
+            )
+        }
+        let history = RunHistory(store: store, service: service.name)
+        let previous = try? await history.version(of: stable)
+        return Self.frozen(
+            service,
+            version: version,
+            previous: previous,
+            stable: stable,
+            strategy: strategy
+        )
+    }
+
+    static func frozen(
+        _ service: Service,
+        version: Version,
+        previous: Version?,
+        stable: EnvironmentName,
+        strategy: Playbook.Strategy?
+    ) -> FrozenPlan {
+        var playbook = service.playbook
+        if let strategy { playbook.strategy = strategy }
+        return playbook.plan(
+            version: version,
+            previousVersion: previous,
+            stable: stable,
+            candidate: service.environment(other: stable)
+        )
+    }
+
+    private func refuseIfUnsettled(_ service: Service, _ version: Version) async throws(CommandFailure) {
+        let latest: RecordedRun?
+        do throws(RunStoreError) {
+            if let lease = try await store.lease(on: service.name), ProcessIdentity.isAlive(lease.holder) == true {
+                throw .held(lease)
+            }
+            latest = try await RunHistory(store: store, service: service.name).latest()
+        } catch {
+            throw CommandFailure(error, path: "")
+        }
+        guard let latest, !latest.state.isSettled else { return }
+        throw CommandFailure(
+            .held,
+            """
+            run \(latest.record.id) of \(service.name) (\(latest.record.version)) was interrupted and is not settled: \
+            \(latest.state.split)
+            Go on with it: bgdeploy resume        Take it back: bgdeploy rollback
+            """
+        )
+    }
+
+    // MARK: taking over
+
+    /// Goes on with `recorded`, obeying `command` first.
+    func takeOver(
+        _ recorded: RecordedRun,
+        _ current: Service,
+        obeying command: PostedCommand?,
+        _ takeover: Takeover
+    ) async throws(CommandFailure) -> RunEnd {
+        let (service, frozen) = try await thaw(recorded, current)
+        let mark = await service.fleet.highestMark()
+        let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
+        let lease = try await acquire(service.name, purpose: purpose, mark.token.counter, takeover)
+        // What others wrote until the lease was ours.
+        let state: RunState
+        do throws(RunStoreError) {
+            state = try await RunHistory(store: store, service: service.name).recorded(recorded.record).state
+        } catch {
+            try? await store.release(lease)
+            throw CommandFailure(error, path: "")
+        }
+        let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
+        do throws(BalancerFleet.Failure) {
+            for unreached in try await service.fleet.raiseMarks(to: token) {
+                observer.output("not reached, and so not fenced: \(unreached)", of: StepID(rawValue: "takeover"))
+            }
+        } catch {
+            try? await store.release(lease)
+            throw CommandFailure(.held, error.reason)
+        }
+        let surroundings = try await surroundings(
+            service,
+            frozen,
+            run: recorded.record.id,
+            isWayBack: command?.command.isWayBack == true
+        )
+        let orchestrator = Orchestrator(
+            surroundings,
+            run: recorded.record.id,
+            lease: lease,
+            epoch: mark.token.epoch
+        )
+        return await orchestrator.resume(
+            state,
+            obeying: command ?? emergency(mark, state),
+            stops: signals.stops
+        )
+    }
+
+    /// An emergency rollback that happened meanwhile is the run's rollback.
+    private func emergency(_ mark: BalancerMark, _ state: RunState) -> PostedCommand? {
+        if let emergency = mark.emergency, !state.isSettled {
+            return PostedCommand(
+                command: .rollback(gradual: false),
+                by: emergency.by,
+                reason: "emergency rollback: \(emergency.reason)",
+                at: emergency.at
+            )
+        }
+        guard state.pause != nil else { return nil }
+        return PostedCommand(command: .proceed, by: workplace.actor, reason: nil, at: clock.now())
+    }
+
+    /// The run's own playbook, frozen when it began, and its steps as this version makes them.
+    private func thaw(
+        _ recorded: RecordedRun,
+        _ current: Service
+    ) async throws(CommandFailure) -> (Service, FrozenPlan) {
+        let text: String
+        do throws(RunStoreError) {
+            text = try await store.playbook(of: recorded.record.id)
+        } catch {
+            throw CommandFailure(error, path: "")
+        }
+        let service = try workplace.service(text: text, path: current.playbook.path)
+        let plan = recorded.state.plan
+        let frozen = Self.frozen(
+            service,
+            version: plan.version,
+            previous: plan.previousVersion,
+            stable: plan.stable,
+            strategy: plan.strategy
+        )
+        return (service, frozen)
+    }
+
+    // MARK: parts
+
+    private func acquire(
+        _ service: String,
+        purpose: String,
+        _ floor: Int,
+        _ takeover: Takeover
+    ) async throws(CommandFailure) -> Lease {
+        let holder = ProcessIdentity.current(actor: workplace.actor, purpose: purpose)
+        do throws(RunStoreError) {
+            return try await store.acquireLease(
+                on: service,
+                for: holder,
+                takeover: takeover,
+                floor: floor,
+                at: clock.now()
+            )
+        } catch {
+            throw CommandFailure(error, path: "")
+        }
+    }
+
+    /// `isWayBack`: a secret that cannot be had must not keep users from the old version. Only the steps that need
+    /// it will fail.
+    private func surroundings(
+        _ service: Service,
+        _ frozen: FrozenPlan,
+        run: RunID,
+        isWayBack: Bool = false
+    ) async throws(CommandFailure) -> RunSurroundings {
+        let playbook = service.playbook
+        var values = Values()
+        var gauges: [String: any Gauge] = [:]
+        do throws(CommandFailure) {
+            values = try await Self.values(of: playbook, frozen.plan, run, workplace)
+            gauges = try Catalogue.gauges(of: playbook, values)
+        } catch {
+            guard isWayBack else { throw error }
+        }
+        let redactor = Redactor(secrets: values.secrets.values)
+        return RunSurroundings(
+            store: store,
+            fleet: service.fleet,
+            watcher: TrafficWatcher(
+                plan: frozen.plan,
+                sources: playbook.balancers.compactMap(\.source),
+                gauges: gauges,
+                rules: playbook.monitor.rules,
+                clock: clock,
+                observer: observer
+            ),
+            actions: frozen.actions,
+            policies: frozen.policies,
+            values: values,
+            folders: StepFolders(root: try workplace.state().runs),
+            clock: clock,
+            observer: observer,
+            mask: { redactor.masked($0) },
+            leavesAtGates: leavesAtGates
+        )
+    }
+}
+
+extension RunSession {
+    private static func values(
+        of playbook: Playbook,
+        _ plan: Plan,
+        _ run: RunID,
+        _ workplace: Workplace
+    ) async throws(CommandFailure) -> Values {
+        do throws(PlaybookError) {
+            return try await playbook.values(for: plan, run: run, environment: workplace.environment)
+        } catch {
+            throw CommandFailure(.badInput, error.description)
+        }
+    }
+}
+
+extension Command {
+    var isWayBack: Bool {
+        switch self {
+        case .abort, .rollback: true
+        case .approve, .pause, .proceed, .promote: false
+        }
+    }
+
+    /// As it is typed.
+    var word: String {
+        switch self {
+        case .approve: "approve"
+        case .pause: "pause"
+        case .proceed: "resume"
+        case .promote: "promote"
+        case .abort: "abort"
+        case .rollback: "rollback"
+        }
+    }
+}
+
+extension Plan {
+    /// The strategy that the plan was frozen with, which the command line may have chosen.
+    var strategy: Playbook.Strategy? {
+        for case .shift(let phase) in phases {
+            return Playbook.Strategy(shares: phase.shares, hold: phase.hold, endsEarly: false)
+        }
+        return nil
+    }
+}

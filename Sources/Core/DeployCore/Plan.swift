@@ -1,0 +1,201 @@
+/// What one run will do, frozen when the run starts.
+///
+/// A resumed run reads its plan from the journal, never from the playbook file, so editing a playbook cannot
+/// change a deployment that is under way. The core knows steps by name only: what a step does is in the
+/// playbook text that the journal keeps under ``playbookDigest``.
+public struct Plan: Hashable, Codable, Sendable {
+    public let service: String
+    public let version: Version
+    /// The version that the stable environment runs, where it is known.
+    public let previousVersion: Version?
+    public let stable: EnvironmentName
+    public let candidate: EnvironmentName
+    /// In the order in which they run.
+    public let phases: [Phase]
+    public let rollback: RollbackPlan
+    public let followUps: [FollowUp]
+    /// SHA-256, in hexadecimal, of the playbook that this plan was made from.
+    public let playbookDigest: String
+
+    public init(
+        service: String,
+        version: Version,
+        previousVersion: Version? = nil,
+        stable: EnvironmentName,
+        candidate: EnvironmentName,
+        phases: [Phase],
+        rollback: RollbackPlan = RollbackPlan(),
+        followUps: [FollowUp] = [],
+        playbookDigest: String = ""
+    ) {
+        self.service = service
+        self.version = version
+        self.previousVersion = previousVersion
+        self.stable = stable
+        self.candidate = candidate
+        self.phases = phases
+        self.rollback = rollback
+        self.followUps = followUps
+        self.playbookDigest = playbookDigest
+    }
+
+    /// The split in which the candidate has `share`.
+    public func split(candidate share: Percent) -> Split { Split(candidate, share, other: stable) }
+}
+
+/// The names of the phases, in the order in which a run goes through them unless the playbook says otherwise.
+public enum PhaseName: String, Hashable, Codable, Sendable, CaseIterable, CustomStringConvertible {
+    case preflight, prepare, migrate
+    case warmUp = "warm_up"
+    case validate, drain
+    case shift = "switch"
+    case monitor, rollback, afterwards
+
+    public var description: String { rawValue }
+}
+
+/// One phase of a plan. A file per kind under `Phases/` holds its logic.
+public enum Phase: Hashable, Codable, Sendable {
+    case steps(StepsPhase)
+    case drain(DrainPhase)
+    case shift(SwitchPhase)
+    case monitor(MonitorPhase)
+
+    public var name: PhaseName {
+        switch self {
+        case .steps(let phase): phase.name
+        case .drain: .drain
+        case .shift: .shift
+        case .monitor: .monitor
+        }
+    }
+}
+
+/// One action of a phase as the core sees it: a name, and what its outcomes mean.
+public struct Step: Hashable, Codable, Sendable {
+    public enum Kind: Hashable, Codable, Sendable {
+        /// Carried out by a driver.
+        case action
+        /// Waits until `people` different persons have approved.
+        case approval(people: Int)
+        /// Waits.
+        case wait(length: Span)
+        /// Asks every balancer whether it can be changed at all: running, its configuration accepted, allowed.
+        case inspectBalancers
+    }
+
+    public enum OnFailure: String, Hashable, Codable, Sendable {
+        case stop
+        case proceed = "continue"
+    }
+
+    public let id: StepID
+    /// One line for a person.
+    public let title: String
+    public let kind: Kind
+    public let onFailure: OnFailure
+    /// Runs even if an earlier step of its phase failed: clean-up.
+    public let isAlways: Bool
+    /// Whether it may be told to stop. A migration that is under way may not: it is waited for.
+    public let isCancellable: Bool
+    /// The engine ends the step when this is over.
+    public let deadline: Span
+
+    public init(
+        id: StepID,
+        title: String,
+        kind: Kind = .action,
+        onFailure: OnFailure = .stop,
+        isAlways: Bool = false,
+        isCancellable: Bool = true,
+        deadline: Span = .seconds(60)
+    ) {
+        self.id = id
+        self.title = title
+        self.kind = kind
+        self.onFailure = onFailure
+        self.isAlways = isAlways
+        self.isCancellable = isCancellable
+        self.deadline = deadline
+    }
+}
+
+/// Steps in groups: the groups one after the other, the steps of a group side by side.
+public struct StepsPhase: Hashable, Codable, Sendable {
+    public let name: PhaseName
+    public let groups: [[Step]]
+
+    public init(_ name: PhaseName, groups: [[Step]]) {
+        self.name = name
+        self.groups = groups
+    }
+}
+
+/// Lets the stable environment finish what it has begun.
+public struct DrainPhase: Hashable, Codable, Sendable {
+    /// Tells the application to drain; may be absent.
+    public let request: Step?
+    public let grace: Span
+    /// What happens when connections are left after the grace.
+    public let whenNotEmpty: Step.OnFailure
+
+    public init(request: Step? = nil, grace: Span = .seconds(30), whenNotEmpty: Step.OnFailure = .proceed) {
+        self.request = request
+        self.grace = grace
+        self.whenNotEmpty = whenNotEmpty
+    }
+}
+
+/// Moves the traffic: at once (one step of 100 %) or as a canary.
+public struct SwitchPhase: Hashable, Codable, Sendable {
+    /// The candidate's shares, rising, the last one 100 %. Never empty.
+    public let shares: [Percent]
+    /// How long each share but the last is watched before the next.
+    public let hold: Span
+
+    /// - Precondition: `shares` rises and ends with 100 %.
+    public init(shares: [Percent], hold: Span = .zero) {
+        precondition(shares.last == .full && zip(shares, shares.dropFirst()).allSatisfy { $0 < $1 })
+        self.shares = shares
+        self.hold = hold
+    }
+
+    public static let instant = SwitchPhase(shares: [.full])
+}
+
+/// Watches after the switch; ends the run's forward part.
+public struct MonitorPhase: Hashable, Codable, Sendable {
+    public let length: Span
+
+    public init(length: Span = .minutes(15)) { self.length = length }
+}
+
+/// The way back.
+public struct RollbackPlan: Hashable, Codable, Sendable {
+    /// The candidate's shares on a gradual rollback, falling, the last one 0.
+    public let gradual: [Percent]
+    /// How long each share of a gradual rollback but the last is kept.
+    public let hold: Span
+    /// What is done once the traffic is back.
+    public let steps: [Step]
+
+    /// - Precondition: `gradual` falls and ends with 0.
+    public init(gradual: [Percent] = [.zero], hold: Span = .minutes(2), steps: [Step] = []) {
+        precondition(gradual.last == .zero && zip(gradual, gradual.dropFirst()).allSatisfy { $0 > $1 })
+        self.gradual = gradual
+        self.hold = hold
+        self.steps = steps
+    }
+}
+
+/// What is done some time after a run has succeeded, in the order of `after`.
+public struct FollowUp: Hashable, Codable, Sendable {
+    /// Counted from the end of monitor.
+    public let after: Span
+    public let step: Step
+
+    public init(after: Span, step: Step) {
+        self.after = after
+        self.step = step
+    }
+}

@@ -1,0 +1,44 @@
+/// How much of the traffic each of the two environments has; the two parts are always 100 % together.
+public struct Split: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// The environment whose share is ``share``; the other has the rest.
+    public let environment: EnvironmentName
+    public let share: Percent
+    public let other: EnvironmentName
+
+    /// - Precondition: `environment` and `other` differ.
+    public init(_ environment: EnvironmentName, _ share: Percent, other: EnvironmentName) {
+        precondition(environment != other, "a split is between two environments")
+        self.environment = environment
+        self.share = share
+        self.other = other
+    }
+
+    /// The part of `name`; zero for an environment that is not in this split.
+    public func share(of name: EnvironmentName) -> Percent {
+        if name == environment { return share }
+        return name == other ? share.rest : .zero
+    }
+
+    /// The environment that has everything; `nil` while the traffic is divided.
+    public var live: EnvironmentName? {
+        if share == .full { return environment }
+        return share == .zero ? other : nil
+    }
+
+    public var environments: [EnvironmentName] { [environment, other].sorted() }
+
+    /// The same split, told from either side, is equal.
+    public static func == (left: Split, right: Split) -> Bool {
+        left.environments == right.environments
+            && left.share(of: left.environment) == right.share(of: left.environment)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for name in environments { hasher.combine(name); hasher.combine(share(of: name)) }
+    }
+
+    /// `blue 75 %, green 25 %`.
+    public var description: String {
+        environments.map { "\($0) \(share(of: $0)) %" }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,105 @@
+import DeployCore
+import DeployPorts
+import SafeFile
+
+/// The mark, the backup and the unfinished change beside one balancer's file.
+///
+/// Every call that writes needs the lock that ``lock(within:)`` gives.
+struct MarkKeeper: Sendable {
+    let file: MarkedFile
+    let service: String
+
+    init(path: String, entry: String, service: String) throws(LoadBalancerError) {
+        file = try translated { () throws(FileProblem) in try MarkedFile(path, entry: entry) }
+        self.service = service
+    }
+
+    func lock(within milliseconds: Int) async throws(LoadBalancerError) -> FileLock {
+        do throws(FileProblem) {
+            return try await file.lock(within: milliseconds)
+        } catch {
+            throw LoadBalancerError(error)
+        }
+    }
+
+    /// The lock, from a holder that hangs too: a bgdeploy that keeps it for longer than two seconds is
+    /// killed.
+    ///
+    /// Whatever it was writing is whole, and what it does next is fenced.
+    func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
+        do throws(FileProblem) {
+            return try await file.lock(within: 2000)
+        } catch {
+            let ours = AtomicFile.name(of: ProcFile.link("/proc/self/exe") ?? "")
+            guard case .locked = error,
+                Set(["bgdeploy", ours]).contains(where: { name in
+                    FileLock.killHolder(of: file.lockPath, ifCalled: name)
+                })
+            else { throw LoadBalancerError(error) }
+            return try await lock(within: 2000)
+        }
+    }
+
+    /// The mark; ``BalancerMark/none`` when nothing was ever written here.
+    func mark() throws(LoadBalancerError) -> BalancerMark {
+        try translated { () throws(FileProblem) in
+            try file.value(BalancerMark.self, at: file.markPath) ?? .none
+        }
+    }
+
+    /// Whether bgdeploy wrote the text with this digest, for whichever entry of the file: a service may have
+    /// several in one file, changed together.
+    func isOurs(digest: String) -> Bool {
+        file.markPaths.contains { path in
+            (try? file.value(BalancerMark.self, at: path))??.written == digest
+        }
+    }
+
+    /// The mark, when `token` may write.
+    func mark(admitting token: FencingToken) throws(LoadBalancerError) -> BalancerMark {
+        let mark = try mark()
+        guard token >= mark.token else { throw .fenced(seen: mark.token) }
+        return mark
+    }
+
+    func save(_ mark: BalancerMark) throws(LoadBalancerError) {
+        try translated { () throws(FileProblem) in try file.setValue(mark, at: file.markPath) }
+    }
+
+    /// The text in force before the run's first change, if it is whole.
+    func previousText(_ mark: BalancerMark) throws(LoadBalancerError) -> [UInt8]? {
+        let bytes = try translated { () throws(FileProblem) in try file.side(file.previousPath) }
+        guard let bytes, Digest.sha256(bytes) == mark.previous else { return nil }
+        return bytes
+    }
+
+    /// The mark that goes with a change from `text`, in which `now` is in force, to `split`.
+    ///
+    /// Whenever one environment has everything and is asked to give some of it up, it becomes the stable one
+    /// and `text` the backup. While the traffic is divided, both stay: they belong to the same run, also when
+    /// a new process with a higher token goes on with it. `script` is what a person can run to go back.
+    func opened(
+        _ mark: BalancerMark,
+        token: FencingToken,
+        from now: Split?,
+        text: [UInt8],
+        to split: Split,
+        script: String
+    ) throws(LoadBalancerError) -> BalancerMark {
+        var mark = mark
+        mark.token = token
+        mark.service = service
+        mark.emergency = nil
+        if let live = now?.live, split.share(of: live) < .full {
+            try translated { () throws(FileProblem) in
+                try file.setSide(file.previousPath, text)
+                if try file.side(file.scriptPath) != Array(script.utf8) {
+                    try file.setSide(file.scriptPath, Array(script.utf8), mode: 0o700)
+                }
+            }
+            mark.stable = live
+            mark.previous = Digest.sha256(text)
+        }
+        return mark
+    }
+}

@@ -1,0 +1,163 @@
+package import DeployCore
+package import DeployPorts
+package import TrafficJudgement
+import UnixSocket
+
+/// Requests and errors per environment from the differences of HAProxy's own counters.
+///
+/// A second in which the counters began anew (a reload, a restart, `clear counters`) is no evidence, never a
+/// negative number. HAProxy keeps only a mean duration per server, so the samples hold no latencies.
+package actor HAProxyStatsSource: MetricsSource {
+    package nonisolated let name: String
+    private let socket: String
+    private let backend: String
+    private let wanted: [EnvironmentName: [String]]
+    private let milliseconds: Int
+    /// Server names by environment, once they are known.
+    private var owners: [EnvironmentName: [String]]?
+    private var last: HAProxyCounters?
+
+    /// `servers` are names of servers or their addresses as they stand in HAProxy's configuration.
+    package init(
+        socket: String,
+        backend: String,
+        servers: [EnvironmentName: [String]],
+        deadline: DeployCore.Span = .seconds(1)
+    ) {
+        self.socket = socket
+        self.backend = backend
+        wanted = servers
+        milliseconds = Int(deadline.milliseconds)
+        name = "haproxy \(socket)"
+    }
+
+    /// Fails only when it can never work; while HAProxy does not answer, ``collect()`` has no evidence.
+    package func open() async throws(MetricsError) {
+        guard !backend.isEmpty, backend.utf8.allSatisfy(Self.isNameByte) else {
+            throw .unusable("`\(backend)` is not a name that a backend of HAProxy can have")
+        }
+        last = nil
+        do throws(MetricsError) {
+            owners = try await findServers(isFirst: true)
+            last = try await counters(isFirst: true)
+        } catch {
+            if case .unusable = error { throw error }
+        }
+    }
+
+    package func collect() async throws(MetricsError) -> [EnvironmentName: TrafficSample] {
+        let owners: [EnvironmentName: [String]]
+        if let known = self.owners { owners = known } else { owners = try await findServers(isFirst: false) }
+        self.owners = owners
+        let now = try await counters(isFirst: false)
+        let before = last
+        last = now
+        guard let before else { throw .noEvidence("counting begins only now") }
+        guard before.pid == now.pid else {
+            self.owners = nil
+            throw .noEvidence(
+                "HAProxy was reloaded or restarted (process \(before.pid), now \(now.pid)) and counts anew"
+            )
+        }
+        var samples: [EnvironmentName: TrafficSample] = [:]
+        for (environment, names) in owners {
+            var sample = TrafficSample()
+            for server in names { sample += try difference(of: server, before, now) }
+            samples[environment] = sample
+        }
+        return samples
+    }
+
+    package func close() async {
+        last = nil
+        owners = nil
+    }
+
+    // MARK: asking
+
+    private func difference(
+        of server: String,
+        _ before: HAProxyCounters,
+        _ now: HAProxyCounters
+    ) throws(MetricsError) -> TrafficSample {
+        guard let old = before.servers[server], let new = now.servers[server] else {
+            owners = nil
+            throw .noEvidence("backend \(backend) has no server \(server) any more")
+        }
+        let (requests, errors) = (new.requests - old.requests, new.errors - old.errors)
+        guard requests >= 0, errors >= 0 else {
+            throw .noEvidence("the counters of \(backend)/\(server) were set back")
+        }
+        return TrafficSample(requests: max(requests, errors), errors: errors)
+    }
+
+    private func counters(isFirst: Bool) async throws(MetricsError) -> HAProxyCounters {
+        let answer = try await ask("show info;show stat \(backend) 4 -1", isFirst: isFirst)
+        do throws(HAProxyCounters.Unreadable) {
+            return try HAProxyCounters(answer: answer)
+        } catch {
+            let message = "backend \(backend): \(error.message)"
+            throw isFirst ? .unusable(message) : .noEvidence(message)
+        }
+    }
+
+    private func ask(_ command: String, isFirst: Bool) async throws(MetricsError) -> String {
+        do throws(SocketProblem) {
+            return try await UnixSocket.exchange(command + "\n", at: socket, within: milliseconds)
+        } catch {
+            switch error {
+            case .forbidden: throw .unusable(error.message)
+            case .missing where isFirst: throw .unusable(error.message)
+            default: throw .noEvidence(error.message)
+            }
+        }
+    }
+
+    // MARK: which server is whose
+
+    /// `show servers state` tells addresses on every socket; the `addr` of `show stat` needs level operator.
+    private func findServers(isFirst: Bool) async throws(MetricsError) -> [EnvironmentName: [String]] {
+        let answer = try await ask("show servers state \(backend)", isFirst: isFirst)
+        let known = Self.servers(in: answer)
+        guard !known.isEmpty else {
+            let message = "HAProxy knows no backend \(backend) with servers: `\(answer.prefix(80))`"
+            throw isFirst ? .unusable(message) : .noEvidence(message)
+        }
+        var owners: [EnvironmentName: [String]] = [:]
+        for (environment, texts) in wanted {
+            for text in texts {
+                let names = known.filter { $0.name == text || $0.addresses.contains(text) }.map(\.name)
+                guard !names.isEmpty else {
+                    let list = known.map { "\($0.name) \($0.addresses.first ?? "")" }.joined(separator: ", ")
+                    throw .unusable("backend \(backend) has no server \(text) (it has \(list))")
+                }
+                owners[environment, default: []] += names.filter { owners[environment]?.contains($0) != true }
+            }
+        }
+        return owners
+    }
+
+    /// Names and addresses, by number and by host name.
+    static func servers(in answer: String) -> [(name: String, addresses: [String])] {
+        let lines = answer.split(whereSeparator: \.isNewline)
+        guard let header = lines.first(where: { $0.hasPrefix("# be_id ") }) else { return [] }
+        let columns = header.dropFirst(2).split(separator: " ")
+        return lines.compactMap { line in
+            guard !line.hasPrefix("#") else { return nil }
+            let row = Dictionary(zip(columns, line.split(separator: " "))) { first, _ in first }
+            guard let name = row["srv_name"], let port = row["srv_port"] else { return nil }
+            let hosts = [row["srv_addr"], row["srv_fqdn"]].compactMap { $0 }.filter { $0 != "-" }
+            return (String(name), hosts.map { $0.contains(":") ? "[\($0)]:\(port)" : "\($0):\(port)" })
+        }
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: ":"):
+            true
+        default: false
+        }
+    }
+}

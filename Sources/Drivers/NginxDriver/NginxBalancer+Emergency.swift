@@ -1,0 +1,125 @@
+package import DeployCore
+package import DeployPorts
+import SafeFile
+
+extension NginxBalancer {
+    /// On `.rejected` the file is as it was.
+    ///
+    /// On `.unknown` the file asks for the stable environment alone.
+    package func restore(
+        by actor: Actor,
+        reason: String
+    ) async throws(LoadBalancerError) -> BalancerObservation {
+        let keeper = try keeper()
+        let lock = try await keeper.lockInEmergency()
+        defer { lock.release() }
+        let at = timekeeper.now()
+        let emergency = BalancerMark.Emergency(by: actor, reason: reason, at: at)
+        let back = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            try writeStable(keeper, emergency)
+        }
+        if back.needsReload { try await load(back) }
+        return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            try? keeper.file.setSide(keeper.file.stagedPath, nil)
+            let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
+            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
+            return observation(contents, view, try inForce(contents, keeper, try locator.master()))
+        }
+    }
+
+    private struct WayBack: Sendable {
+        let keeper: MarkKeeper
+        let before: FileContents
+        let after: [UInt8]
+        let needsReload: Bool
+    }
+
+    private func writeStable(
+        _ keeper: MarkKeeper,
+        _ emergency: BalancerMark.Emergency
+    ) throws(LoadBalancerError) -> WayBack {
+        var mark = try keeper.mark()
+        guard let stable = mark.stable else { throw .misconfigured(noStable(keeper)) }
+        let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
+        let master = try locator.master()
+        let text = try stableText(stable, contents, mark, keeper)
+        let isLoaded = (try? inForce(contents, keeper, master).isLoaded) ?? false
+        mark.token = FencingToken(epoch: mark.token.epoch + 1, counter: mark.token.counter)
+        mark.emergency = emergency
+        mark.written = Digest.sha256(text)
+        try keeper.save(mark)
+        if text != contents.bytes {
+            try translated(expected: contents.bytes) { () throws(FileProblem) in
+                try keeper.file.replace(with: text, expecting: contents.digest)
+            }
+        }
+        return WayBack(
+            keeper: keeper,
+            before: contents,
+            after: text,
+            needsReload: text != contents.bytes || !isLoaded
+        )
+    }
+
+    /// The backup when nobody edited the file since; else the file as it is with its shares changed, so that
+    /// the edit stays; the backup again when the file cannot be understood.
+    private func stableText(
+        _ stable: EnvironmentName,
+        _ contents: FileContents,
+        _ mark: BalancerMark,
+        _ keeper: MarkKeeper
+    ) throws(LoadBalancerError) -> [UInt8] {
+        let backup = try keeper.previousText(mark).flatMap { bytes -> [UInt8]? in
+            let view = try? UpstreamView(bytes, path: contents.path, settings: settings)
+            return view?.split?.live == stable ? bytes : nil
+        }
+        if let backup, contents.digest == mark.written { return backup }
+        guard let other = settings.environments.map(\.name).first(where: { $0 != stable }),
+            settings.environments.contains(where: { $0.name == stable })
+        else {
+            throw .misconfigured("\(keeper.file.markPath) names \(stable), which the playbook does not have")
+        }
+        do throws(LoadBalancerError) {
+            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
+            return try view.text(for: Split(stable, .full, other: other))
+        } catch {
+            guard let backup else { throw error }
+            return backup
+        }
+    }
+
+    private func load(_ back: WayBack) async throws(LoadBalancerError) {
+        do throws(LoadBalancerError) {
+            try await test()
+        } catch {
+            try? back.keeper.file.replace(
+                with: back.before.bytes,
+                expecting: nil,
+                modified: back.before.modified
+            )
+            throw error
+        }
+        let reload = NginxReload(try locator.master(), errorLog: locator.errorLog)
+        try await trigger(reload)
+        switch await reload.outcome(within: settings.reloadDeadline) {
+        case .inForce: return
+        case .refused(let complaint):
+            throw .unknown(
+                "the file is back on the stable environment, but nginx does not load it:\n\(complaint)"
+            )
+        case .nothingHappened(let hint):
+            throw .unknown("the file is back on the stable environment, but nginx has not loaded it: \(hint)")
+        case .halfway:
+            throw .unknown("the file is back on the stable environment; old workers still accept connections")
+        case .masterGone:
+            throw .unknown("the file is back on the stable environment; the nginx master ended")
+        }
+    }
+
+    private func noStable(_ keeper: MarkKeeper) -> String {
+        """
+        \(keeper.file.markPath) does not tell which environment was live before: bgdeploy has not moved traffic \
+        here. Name it yourself, such as `bgdeploy traffic set \(settings.environments[0].name)=100`
+        """
+    }
+}

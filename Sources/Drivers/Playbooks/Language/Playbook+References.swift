@@ -1,0 +1,125 @@
+internal import DeployCore
+internal import DeployPorts
+
+/// Checks that every `${…}` names something that will have a value where it stands.
+extension Playbook {
+    /// Values that every run has.
+    static let plainNames = [
+        "version", "service", "run", "stable", "candidate", "stable.url", "candidate.url", "previous_version",
+        "public_url",
+    ]
+
+    /// This playbook with its ``references`` collected; unknown ones are reported.
+    func withReferences(checkedBy diagnostics: Diagnostics) -> Playbook {
+        var check = ReferenceCheck(
+            hasPublicURL: publicURL != nil,
+            secrets: secrets.map(\.name),
+            allCaptures: Set(allSteps.flatMap { step in step.captureReferences }),
+            diagnostics: diagnostics
+        )
+        for phase in [PhaseName.preflight, .prepare, .migrate, .warmUp, .validate] {
+            for step in steps[phase] ?? [] { check.take(step) }
+        }
+        if let request = drain?.request { check.take(request) }
+        for gauge in monitor.gauges { check.check(gauge.location.references) }
+        for step in rollback.steps { check.take(step) }
+        for step in afterwards.flatMap(\.steps) { check.take(step) }
+        return with(references: check.seen.sorted { $0.position < $1.position })
+    }
+
+    var allSteps: [PlaybookStep] {
+        PhaseName.allCases.flatMap { steps[$0] ?? [] } + [drain?.request].compactMap(\.self) + rollback.steps
+            + afterwards.flatMap(\.steps)
+    }
+
+    private func with(references: [Reference]) -> Playbook {
+        Playbook(
+            service: service,
+            publicURL: publicURL,
+            environments: environments,
+            balancers: balancers,
+            strategy: strategy,
+            steps: steps,
+            defaultChecks: defaultChecks,
+            drain: drain,
+            monitor: monitor,
+            rollback: rollback,
+            afterwards: afterwards,
+            drainsAfterSwitch: drainsAfterSwitch,
+            versionPattern: versionPattern,
+            secrets: secrets,
+            references: references,
+            text: text,
+            digest: digest,
+            path: path,
+            folder: folder
+        )
+    }
+}
+
+extension PlaybookStep {
+    /// What others write between `${` and `}` to get its captured values.
+    var captureReferences: [String] {
+        guard let policy else { return [] }
+        return captures.map { "steps.\(policy.captureName).\($0)" }
+    }
+
+    var references: [Reference] {
+        guard case .action(let action) = work else { return [] }
+        return action.references + (policy?.condition?.references ?? [])
+    }
+}
+
+private struct ReferenceCheck {
+    let hasPublicURL: Bool
+    let secrets: [String]
+    let allCaptures: Set<String>
+    let diagnostics: Diagnostics
+    private var captured: Set<String> = []
+    private(set) var seen: [Reference] = []
+
+    init(hasPublicURL: Bool, secrets: [String], allCaptures: Set<String>, diagnostics: Diagnostics) {
+        self.hasPublicURL = hasPublicURL
+        self.secrets = secrets
+        self.allCaptures = allCaptures
+        self.diagnostics = diagnostics
+    }
+
+    mutating func take(_ step: PlaybookStep) {
+        check(step.references)
+        captured.formUnion(step.captureReferences)
+    }
+
+    mutating func check(_ references: [Reference]) {
+        for reference in references {
+            seen.append(reference)
+            if let problem = problem(of: reference.name) { diagnostics.report(reference.position, problem) }
+        }
+    }
+
+    private func problem(of name: String) -> String? {
+        if name == "public_url", !hasPublicURL {
+            return "`${public_url}` has no value: the playbook has no `public_url`"
+        }
+        if Playbook.plainNames.contains(name) || captured.contains(name) { return nil }
+        for prefix in ["env.", "secret."] where name.hasPrefix(prefix) {
+            let rest = String(name.dropFirst(prefix.count))
+            if PlaybookDecoder.isVariableName(rest) { return nil }
+        }
+        if allCaptures.contains(name) {
+            return "`${\(name)}` is captured by a later step; it has no value here"
+        }
+        let candidates = Playbook.plainNames + captured.sorted() + secrets.map { "secret.\($0)" }
+        if let nearest = Spelling.nearest(to: name, among: candidates) {
+            return "`${\(name)}` is no value of a playbook; did you mean `${\(nearest)}`?"
+        }
+        if name.hasPrefix("steps.") {
+            return "`${\(name)}` names no value that an earlier step captures"
+                + (captured.isEmpty ? "" : "; there are \(captured.sorted().joined(separator: ", "))")
+        }
+        return "`${\(name)}` is no value of a playbook; there are "
+            + (Playbook.plainNames + ["env.NAME", "secret.NAME", "steps.STEP.CAPTURE"]).joined(
+                separator: ", "
+            )
+    }
+}

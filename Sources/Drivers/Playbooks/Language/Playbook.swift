@@ -1,0 +1,140 @@
+package import DeployCore
+package import DeployPorts
+package import TrafficJudgement
+
+/// How one service is released: a playbook file, decoded and free of mistakes.
+package struct Playbook: Sendable {
+    package let service: String
+    package let publicURL: String?
+    /// Exactly two, in the order of the file.
+    package let environments: [EnvironmentSpec]
+    package let balancers: [ConfiguredBalancer]
+    package var strategy: Strategy
+    /// The steps of `preflight`, `prepare`, `migrate`, `warm_up` and `validate`; absent phases have none.
+    package let steps: [PhaseName: [PlaybookStep]]
+    /// What `validate` does when the playbook has none: its checks by the environment that is the candidate.
+    package let defaultChecks: [EnvironmentName: [PlaybookStep]]
+    /// `nil` when there is nothing to drain.
+    package let drain: DrainSettings?
+    package let monitor: MonitorSettings
+    package let rollback: RollbackSettings
+    package let afterwards: [FollowUpSettings]
+    /// Whether `order` moved `drain` behind `switch`.
+    package let drainsAfterSwitch: Bool
+    /// A regular expression that narrows ``Version/pattern``.
+    package let versionPattern: String?
+    package let secrets: [SecretSpec]
+    /// Everything that the playbook's texts refer to, in the order of their places.
+    package let references: [Reference]
+    /// How long the previous environment is kept as it is after a release.
+    package let retention = Span.minutes(7 * 24 * 60)
+
+    /// The file as it was read, for the journal.
+    package let text: String
+    /// SHA-256 of `text`, hexadecimal.
+    package let digest: String
+    package let path: String
+    /// Relative paths in the playbook start here.
+    package let folder: String
+
+    /// How the traffic goes over to the candidate.
+    package struct Strategy: Hashable, Sendable {
+        /// The candidate's shares, rising, the last one 100 %.
+        package let shares: [Percent]
+        /// How long each share but the last is watched.
+        package let hold: Span
+        /// Whether a hold may end before its time when the evidence is in.
+        package let endsEarly: Bool
+
+        package init(shares: [Percent], hold: Span, endsEarly: Bool) {
+            self.shares = shares
+            self.hold = hold
+            self.endsEarly = endsEarly
+        }
+
+        package static let instant = Strategy(shares: [.full], hold: .zero, endsEarly: false)
+    }
+
+    package struct DrainSettings: Sendable {
+        /// Tells the application; may be absent.
+        package let request: PlaybookStep?
+        package let grace: Span
+        package let whenNotEmpty: Step.OnFailure
+    }
+
+    package struct MonitorSettings: Sendable {
+        package let length: Span
+        /// What is judged in every watch: the defaults, and what the playbook adds or replaces.
+        package let rules: [MetricRule]
+        /// The rules' numbers that are read from the candidate.
+        package let gauges: [GaugeSpec]
+    }
+
+    /// A number in a JSON answer; its name is its rule's.
+    package struct GaugeSpec: Hashable, Sendable {
+        package let name: String
+        /// A path at the candidate's URL, or a whole URL.
+        package let location: Template
+        /// The place in the JSON: `pool.active`, `items[0].count`.
+        package let value: String
+    }
+
+    package struct RollbackSettings: Sendable {
+        /// The candidate's shares on a gradual rollback, falling, the last one 0.
+        package let gradual: [Percent]
+        package let hold: Span
+        package let steps: [PlaybookStep]
+    }
+
+    package struct FollowUpSettings: Sendable {
+        /// Counted from the end of monitor.
+        package let after: Span
+        package let steps: [PlaybookStep]
+    }
+}
+
+/// One step of a playbook, decoded.
+package struct PlaybookStep: Sendable {
+    package enum Work: Sendable {
+        case action(any StepAction)
+        case approval(people: Int)
+        case wait(Span)
+    }
+
+    /// One line for a person.
+    package let title: String
+    package let work: Work
+    package let deadline: Span
+    package let onFailure: Step.OnFailure
+    package let isAlways: Bool
+    /// `nil` for a step that waits.
+    package let policy: StepPolicy?
+    /// What it takes from its answers, by the names that others refer to it.
+    package let captures: [String]
+    package let position: Position
+
+    /// Whether it may run beside its neighbours: it only looks, and neither gives nor takes a captured value.
+    var isIndependent: Bool {
+        guard case .action(let action) = work, action.isReadOnly, captures.isEmpty, !isAlways else {
+            return false
+        }
+        let all = action.references + (policy?.condition?.references ?? [])
+        return !all.contains { $0.name.hasPrefix("steps.") }
+    }
+}
+
+/// Where a secret's value comes from; the value itself is never kept with the playbook.
+package struct SecretSpec: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
+        /// The environment variable of the same name.
+        case environment
+        /// A file; a relative path starts at the playbook's folder.
+        case file(String)
+        /// An argument list; its output is the value.
+        case command([String])
+    }
+
+    package let name: String
+    package let source: Source
+    package let position: Position
+}

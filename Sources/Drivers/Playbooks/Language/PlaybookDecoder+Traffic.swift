@@ -1,0 +1,134 @@
+internal import DeployCore
+internal import DeployPorts
+
+/// How the traffic goes over, and how it comes back.
+extension PlaybookDecoder {
+    static let defaultHold = Span.minutes(10)
+    static let defaultReturnHold = Span.minutes(2)
+
+    func strategy(_ value: Parameter?) -> Playbook.Strategy {
+        guard let value else { return .instant }
+        if case .scalar(let scalar) = value {
+            if scalar.text == "instant" { return .instant }
+            diagnostics.report(
+                value.position,
+                "`strategy` must be instant or a mapping with `canary`, found `\(scalar.text)`"
+            )
+            return .instant
+        }
+        let stripped = NotAvailable.strip(NotAvailable.strategy, from: value, diagnostics)
+        var reader = MapReader(stripped, "`strategy`", diagnostics: diagnostics)
+        guard case .map = value else { return .instant }
+        for (key, harmless) in [("sticky", ["none"]), ("holdback", ["none", "0%"])] {
+            guard let choice = reader.optional(key) else { continue }
+            if case .scalar(let scalar) = choice, harmless.contains(scalar.text) { continue }
+            diagnostics.report(choice.position, NotAvailable.message(key))
+        }
+        let hold = reader.optional("hold").flatMap { positive($0, "hold", reader) } ?? Self.defaultHold
+        let endsEarly = reader.flag("early") ?? false
+        let isMissing = value.child("ab") == nil && value.child("canary") == nil
+        if isMissing { diagnostics.report(value.position, "`strategy` needs the key `canary`") }
+        let shares = reader.optional("canary").flatMap { rising($0, reader) } ?? [.full]
+        reader.finish()
+        return Playbook.Strategy(shares: shares, hold: shares.count > 1 ? hold : .zero, endsEarly: endsEarly)
+    }
+
+    private func rising(_ value: Parameter, _ reader: MapReader) -> [Percent]? {
+        guard let shares = percents(value, "canary", reader) else { return nil }
+        guard shares.last == .full, zip(shares, shares.dropFirst()).allSatisfy({ $0 < $1 }), shares[0] > .zero
+        else {
+            diagnostics.report(
+                value.position,
+                "`canary` must rise from more than 0% to 100%, such as [10%, 25%, 50%, 100%]"
+            )
+            return nil
+        }
+        return shares
+    }
+
+    /// `nil` when one of them was wrong.
+    private func percents(_ value: Parameter, _ key: String, _ reader: MapReader) -> [Percent]? {
+        guard let items = reader.list(of: value, key) else { return nil }
+        let shares = items.compactMap { reader.percent(of: $0, key) }
+        if items.isEmpty { diagnostics.report(value.position, "`\(key)` must name at least one share") }
+        return shares.count == items.count && !items.isEmpty ? shares : nil
+    }
+
+    // MARK: drain
+
+    func drain(_ value: Parameter?, _ scope: Scope) -> Playbook.DrainSettings? {
+        guard let value else { return nil }
+        var reader = MapReader(value, "`drain`", diagnostics: diagnostics)
+        let rules = StepRules(phase: .drain, scope: scope, gates: [])
+        let request = reader.optional("request").flatMap { step($0, rules) }
+        let grace = reader.span("grace") ?? .seconds(30)
+        let whenNotEmpty = reader.optional("then").flatMap { onFailure($0, "then", proceed: "proceed") }
+        if let connections = reader.optional("connections") {
+            var isDefault = false
+            if case .scalar(let scalar) = connections { isDefault = scalar.text == "balancer" }
+            if !isDefault {
+                diagnostics.report(
+                    connections.position,
+                    NotAvailable.message("connections") + "; connections are counted at the balancer"
+                )
+            }
+        }
+        reader.finish()
+        return Playbook.DrainSettings(request: request, grace: grace, whenNotEmpty: whenNotEmpty ?? .proceed)
+    }
+
+    // MARK: the way back
+
+    func rollback(_ value: Parameter?, _ scope: Scope) -> Playbook.RollbackSettings {
+        let quarter = [Percent(25), Percent(0)].compactMap(\.self)
+        guard let value else {
+            return Playbook.RollbackSettings(gradual: quarter, hold: Self.defaultReturnHold, steps: [])
+        }
+        var reader = MapReader(value, "`rollback`", diagnostics: diagnostics)
+        let gradual = reader.optional("gradual").flatMap { falling($0, reader) }
+        let hold = reader.optional("hold").flatMap { positive($0, "hold", reader) }
+        let steps = phase(.rollback, reader.optional("then"), scope)
+        reader.finish()
+        return Playbook.RollbackSettings(
+            gradual: gradual ?? quarter,
+            hold: hold ?? Self.defaultReturnHold,
+            steps: steps
+        )
+    }
+
+    private func falling(_ value: Parameter, _ reader: MapReader) -> [Percent]? {
+        guard let shares = percents(value, "gradual", reader) else { return nil }
+        guard shares.last == .zero, zip(shares, shares.dropFirst()).allSatisfy({ $0 > $1 }) else {
+            diagnostics.report(value.position, "`gradual` must fall to 0%, such as [25%, 0%]")
+            return nil
+        }
+        return shares
+    }
+
+    // MARK: afterwards
+
+    func afterwards(_ value: Parameter?, _ scope: Scope) -> [Playbook.FollowUpSettings] {
+        guard let value else { return [] }
+        guard case .list(let items, _) = value else {
+            diagnostics.report(
+                value.position,
+                "`afterwards` must be a list of `in` and `do`, found \(value.kindDescription)"
+            )
+            return []
+        }
+        return items.compactMap { followUp($0, scope) }
+    }
+
+    private func followUp(_ value: Parameter, _ scope: Scope) -> Playbook.FollowUpSettings? {
+        if value.child("retire") != nil {
+            _ = NotAvailable.strip(NotAvailable.afterwards, from: value, diagnostics)
+            return nil
+        }
+        var reader = MapReader(value, "an entry of `afterwards`", diagnostics: diagnostics)
+        guard case .map = value else { return nil }
+        let after = reader.required("in").flatMap { reader.span(of: $0, "in") }
+        let steps = phase(.afterwards, reader.required("do"), scope)
+        reader.finish()
+        return Playbook.FollowUpSettings(after: after ?? .zero, steps: steps)
+    }
+}

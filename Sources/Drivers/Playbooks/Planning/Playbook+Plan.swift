@@ -1,0 +1,137 @@
+package import DeployCore
+internal import DeployPorts
+
+extension Playbook {
+    /// At most so many steps run side by side.
+    static let widestGroup = 4
+    private static let groupedPhases: Set<PhaseName> = [.preflight, .warmUp, .validate]
+
+    /// What a run does that brings `version` to `candidate`.
+    ///
+    /// - Precondition: `stable` and `candidate` are the playbook's two environments.
+    package func plan(
+        version: Version,
+        previousVersion: Version?,
+        stable: EnvironmentName,
+        candidate: EnvironmentName
+    ) -> FrozenPlan {
+        precondition(
+            Set([stable, candidate]) == Set(environments.map(\.name)),
+            "a run is between the playbook's environments"
+        )
+        var draft = PlanDraft()
+        var phases = [preflight(&draft)]
+        for name in [PhaseName.prepare, .migrate, .warmUp, .validate] {
+            let wanted = (steps[name] ?? []) + (name == .validate ? defaultChecks[candidate] ?? [] : [])
+            let groups = self.groups(wanted, of: name, startingAt: 1, &draft)
+            if !groups.isEmpty { phases.append(.steps(StepsPhase(name, groups: groups))) }
+        }
+        let shift = Phase.shift(SwitchPhase(shares: strategy.shares, hold: strategy.hold))
+        let drainPhase = drain.map { settings in
+            let request = settings.request.map { draft.step($0, .drain, 1) }
+            return Phase.drain(
+                DrainPhase(request: request, grace: settings.grace, whenNotEmpty: settings.whenNotEmpty)
+            )
+        }
+        phases +=
+            drainsAfterSwitch
+            ? [shift] + [drainPhase].compactMap(\.self) : [drainPhase].compactMap(\.self) + [shift]
+        phases.append(.monitor(MonitorPhase(length: monitor.length)))
+        let way = RollbackPlan(
+            gradual: rollback.gradual,
+            hold: rollback.hold,
+            steps: rollback.steps.enumerated().map { draft.step($0.element, .rollback, $0.offset + 1) }
+        )
+        let plan = Plan(
+            service: service,
+            version: version,
+            previousVersion: previousVersion,
+            stable: stable,
+            candidate: candidate,
+            phases: phases,
+            rollback: way,
+            followUps: followUps(&draft),
+            playbookDigest: digest
+        )
+        return FrozenPlan(plan: plan, actions: draft.actions, policies: draft.policies)
+    }
+
+    private func preflight(_ draft: inout PlanDraft) -> Phase {
+        let inspection = Step(
+            id: PlanDraft.id(.preflight, 1),
+            title: "every balancer can be changed",
+            kind: .inspectBalancers
+        )
+        let groups = self.groups(steps[.preflight] ?? [], of: .preflight, startingAt: 2, &draft)
+        return .steps(StepsPhase(.preflight, groups: [[inspection]] + groups))
+    }
+
+    /// Neighbours that only look run side by side; everything else runs alone.
+    private func groups(
+        _ steps: [PlaybookStep],
+        of phase: PhaseName,
+        startingAt first: Int,
+        _ draft: inout PlanDraft
+    ) -> [[Step]] {
+        var groups: [[Step]] = []
+        var isOpen = false
+        for (offset, step) in steps.enumerated() {
+            let made = draft.step(step, phase, first + offset)
+            let mayJoin = Self.groupedPhases.contains(phase) && step.isIndependent
+            if mayJoin, isOpen, let last = groups.last, last.count < Self.widestGroup {
+                groups[groups.count - 1].append(made)
+            } else {
+                groups.append([made])
+            }
+            isOpen = mayJoin
+        }
+        return groups
+    }
+
+    private func followUps(_ draft: inout PlanDraft) -> [FollowUp] {
+        let inOrder = afterwards.enumerated().sorted {
+            ($0.element.after, $0.offset) < ($1.element.after, $1.offset)
+        }
+        var followUps: [FollowUp] = []
+        for entry in inOrder {
+            for step in entry.element.steps {
+                let made = draft.step(step, .afterwards, followUps.count + 1)
+                followUps.append(FollowUp(after: entry.element.after, step: made))
+            }
+        }
+        return followUps
+    }
+}
+
+/// Gives steps their ids and keeps what belongs to each.
+private struct PlanDraft {
+    var actions: [StepID: any StepAction] = [:]
+    var policies: [StepID: StepPolicy] = [:]
+
+    static func id(_ phase: PhaseName, _ number: Int) -> StepID {
+        StepID(rawValue: "\(phase)/\(number)")
+    }
+
+    mutating func step(_ step: PlaybookStep, _ phase: PhaseName, _ number: Int) -> Step {
+        let id = Self.id(phase, number)
+        let kind: Step.Kind
+        switch step.work {
+        case .action(let action):
+            kind = .action
+            actions[id] = action
+            policies[id] = step.policy
+        case .approval(let people): kind = .approval(people: people)
+        case .wait(let length): kind = .wait(length: length)
+        }
+        return Step(
+            id: id,
+            title: step.title,
+            kind: kind,
+            onFailure: step.onFailure,
+            isAlways: step.isAlways,
+            // A migration that is stopped half way leaves a database that nobody planned.
+            isCancellable: phase != .migrate,
+            deadline: step.deadline
+        )
+    }
+}

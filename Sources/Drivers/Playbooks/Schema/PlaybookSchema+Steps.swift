@@ -1,0 +1,146 @@
+internal import DeployPorts
+
+/// Steps: one object per action, so that editors offer what belongs together.
+extension PlaybookSchema {
+    static func steps(_ catalogue: Catalogue) -> Entries {
+        let actions = catalogue.stepKinds.map { kind in
+            let siblings = kind.siblings.filter { !NotAvailable.elsewhere.contains($0) }
+            let beside = siblings.map { (key: $0, value: SchemaJSON.flag(true)) }
+            return (
+                key: "step_\(kind.key)",
+                value: object(
+                    "A step that carries out `\(kind.key)`.",
+                    required: [kind.key],
+                    [(key: kind.key, value: SchemaJSON.raw(kind.schema))] + beside + common + actionOnly
+                )
+            )
+        }
+        let gates = [("approval", approval, []), ("wait", wait, []), ("checklist", checklist, [timeout])]
+            .map { key, schema, more in
+                (
+                    key: "step_\(key)",
+                    value: object(
+                        "A step that waits for a person or a time.",
+                        required: [key],
+                        [(key: key, value: schema)] + common + more
+                    )
+                )
+            }
+        let actionKeys = catalogue.stepKinds.map(\.key)
+        return actions + gates + [
+            (key: "action", value: anyStep("A step that does something.", actionKeys)),
+            (key: "step", value: anyStep("One action of a phase.", actionKeys + PlaybookDecoder.gates)),
+            (
+                key: "migration",
+                value: anyStep(
+                    "A command that migrates.",
+                    actionKeys.filter { ["run", "script"].contains($0) }
+                )
+            ),
+        ]
+    }
+
+    private static func anyStep(_ description: String, _ keys: [String]) -> SchemaJSON {
+        let choices = SchemaJSON.list(keys.map { reference("step_\($0)") })
+        return keys.isEmpty
+            ? ["description": .text(description), "not": [:]]
+            : ["description": .text(description), "anyOf": choices]
+    }
+
+    // MARK: keys beside the action
+
+    private static var common: Entries {
+        [
+            (
+                key: "name",
+                value: reference("text", "One line for people; captured values are ${steps.NAME.CAPTURE}.")
+            ),
+            (
+                key: "on_failure",
+                value: choice("What a failure means: stop ends the run (the default).", "stop", "continue")
+            ),
+            (key: "always", value: flag("Runs even if an earlier step of its phase failed: for clean-up.")),
+        ]
+    }
+
+    private static var timeout: (key: String, value: SchemaJSON) {
+        (
+            key: "timeout",
+            value: reference(
+                "duration",
+                "The longest time of one attempt: 60s by default, 15m in prepare and migrate."
+            )
+        )
+    }
+
+    private static var actionOnly: Entries {
+        [
+            timeout,
+            (
+                key: "retry",
+                value: object(
+                    "Tries again after a failure.",
+                    required: ["attempts"],
+                    [
+                        (
+                            key: "attempts",
+                            value: [
+                                "description": "How often it is tried at most.", "type": "integer",
+                                "minimum": 1,
+                                "maximum": 1000,
+                            ]
+                        ),
+                        (
+                            key: "every",
+                            value: reference("duration", "The pause after the first attempt: 1s by default.")
+                        ),
+                        (
+                            key: "backoff",
+                            value: [
+                                "description":
+                                    "By how much each pause is longer than the one before: 1 by default.",
+                                "type": "number", "minimum": 1, "maximum": 10,
+                            ]
+                        ),
+                    ]
+                )
+            ),
+            (
+                key: "idempotent",
+                value: flag("Whether it may be carried out twice when it is not known whether it was.")
+            ),
+            (
+                key: "when",
+                value: [
+                    "description": "Leaves the step out unless two texts are equal: `${candidate} == green`.",
+                    "type": "string", "pattern": "==",
+                ]
+            ),
+        ]
+    }
+
+    // MARK: gates
+
+    private static var approval: SchemaJSON {
+        object(
+            "Waits until people have approved.",
+            [
+                (
+                    key: "by",
+                    value: [
+                        "description": "How many different people: 1 by default.", "type": "integer",
+                        "minimum": 1,
+                        "maximum": 20,
+                    ]
+                ),
+                (key: "timeout", value: reference("duration", "How long it waits: 24h by default.")),
+            ]
+        )
+    }
+
+    private static var wait: SchemaJSON { reference("duration", "Waits for this long.") }
+
+    private static var checklist: SchemaJSON {
+        list("What a person confirms before the run goes on.", of: reference("text"), atLeast: 1)
+    }
+}

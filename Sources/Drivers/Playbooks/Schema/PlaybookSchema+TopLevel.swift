@@ -1,0 +1,201 @@
+internal import DeployCore
+
+/// The keys of a playbook and of its sections.
+extension PlaybookSchema {
+    static var topLevel: Entries {
+        [
+            (key: "service", value: ["description": "The name of what is released.", "type": "string"]),
+            (
+                key: "public_url",
+                value: reference("url", "Where users reach the service, through the balancers.")
+            ),
+            (key: "environments", value: named("The two environments.", environment, count: 2...2)),
+            (
+                key: "balancers",
+                value: list(
+                    "Everything that divides the traffic; a change goes to all of them or to none.",
+                    of: reference("balancer"),
+                    atLeast: 1
+                )
+            ),
+            (key: "strategy", value: strategy),
+            (
+                key: "preflight",
+                value: phase("Finds out whether the run can be carried out; changes nothing.")
+            ),
+            (key: "prepare", value: phase("Brings the new version to the candidate.")),
+            (key: "migrate", value: list("Brings the database forward.", of: reference("migration"))),
+            (key: "warm_up", value: phase("Gets the candidate ready for traffic.")),
+            (key: "validate", value: phase("Checks the candidate before it gets traffic.")),
+            (key: "drain", value: drain),
+            (key: "monitor", value: monitor),
+            (key: "rollback", value: rollback),
+            (key: "afterwards", value: list("What is done some time after the release.", of: followUp)),
+            (key: "order", value: order),
+            (
+                key: "version_pattern",
+                value: [
+                    "description": "A regular expression that every version must match as a whole.",
+                    "type": "string",
+                ]
+            ),
+            (
+                key: "secrets",
+                value: named("Where secrets come from; by default from the environment.", secret)
+            ),
+        ]
+    }
+
+    private static func phase(_ description: String) -> SchemaJSON {
+        list(description, of: reference("step"))
+    }
+
+    static var environment: SchemaJSON {
+        object(
+            "One environment.",
+            required: ["url", "servers"],
+            [
+                (key: "url", value: reference("url", "Where its application answers, past the balancers.")),
+                (
+                    key: "servers",
+                    value: list(
+                        "Its servers as they stand in the balancers' configuration: host:port or a socket.",
+                        of: ["type": "string"],
+                        atLeast: 1
+                    )
+                ),
+            ]
+        )
+    }
+
+    private static var secret: SchemaJSON {
+        let source = object(
+            "A file or a command; without either, the environment variable of the same name.",
+            [
+                (key: "file", value: ["description": "A file that holds it.", "type": "string"]),
+                (
+                    key: "command",
+                    value: list("A command that prints it.", of: reference("text"), atLeast: 1)
+                ),
+            ]
+        )
+        return ["anyOf": [["type": "null"], source]]
+    }
+
+    private static var strategy: SchemaJSON {
+        let canary = object(
+            "A canary: a share of the traffic first, more when it does well.",
+            required: ["canary"],
+            [
+                (
+                    key: "canary",
+                    value: list(
+                        "The candidate's shares, rising to 100%.",
+                        of: reference("percent"),
+                        atLeast: 1
+                    )
+                ),
+                (
+                    key: "hold",
+                    value: reference("duration", "How long each share is watched: 10m by default.")
+                ),
+                (key: "early", value: flag("Whether a hold ends early when the evidence is in.")),
+                (key: "sticky", value: choice("Whether users stay on their side.", "none")),
+                (key: "holdback", value: choice("What stays behind as the control.", "none", "0%")),
+            ]
+        )
+        return [
+            "description": "How the traffic goes over: instant by default.",
+            "anyOf": [["const": "instant"], canary],
+        ]
+    }
+
+    private static var drain: SchemaJSON {
+        object(
+            "Lets the stable environment finish what it has begun.",
+            [
+                (key: "request", value: reference("action", "Tells the application to drain.")),
+                (
+                    key: "grace",
+                    value: reference("duration", "How long connections may take to end: 30s by default.")
+                ),
+                (
+                    key: "then",
+                    value: choice("What happens when some are left: proceed by default.", "proceed", "stop")
+                ),
+                (key: "connections", value: choice("Where connections are counted.", "balancer")),
+            ]
+        )
+    }
+
+    private static var rollback: SchemaJSON {
+        object(
+            "The way back.",
+            [
+                (
+                    key: "gradual",
+                    value: list(
+                        "The candidate's shares on a gradual rollback, falling to 0%: 25% and 0% by default.",
+                        of: reference("percent"),
+                        atLeast: 1
+                    )
+                ),
+                (key: "hold", value: reference("duration", "How long each share is kept: 2m by default.")),
+                (key: "then", value: list("What is done once the traffic is back.", of: reference("action"))),
+            ]
+        )
+    }
+
+    private static var followUp: SchemaJSON {
+        object(
+            "Something that is done later.",
+            required: ["in", "do"],
+            [
+                (key: "in", value: reference("duration", "How long after the end of monitor.")),
+                (key: "do", value: list("The steps.", of: reference("action"))),
+            ]
+        )
+    }
+
+    private static var order: SchemaJSON {
+        let phases = PlaybookDecoder.movable.map { SchemaJSON.text($0.rawValue) }
+        return list(
+            "The order of the phases; only drain may move, to directly after switch.",
+            of: ["enum": .list(phases)]
+        )
+    }
+
+    private static var monitor: SchemaJSON {
+        object(
+            "What is watched after the switch.",
+            [
+                (key: "for", value: reference("duration", "For how long: 15m by default.")),
+                (key: "metrics", value: named("What is judged, by name.", metric)),
+            ]
+        )
+    }
+
+    private static var metric: SchemaJSON {
+        let gauge = object(
+            "A number in a JSON answer of the candidate.",
+            required: ["http", "value"],
+            [
+                (key: "http", value: reference("text", "A path at the candidate's URL, or a whole URL.")),
+                (key: "value", value: ["description": "The field: pool.active.", "type": "string"]),
+            ]
+        )
+        return object(
+            "One metric and its limits.",
+            required: ["from"],
+            [
+                (
+                    key: "from",
+                    value: ["description": "Where it comes from.", "anyOf": [["const": "balancer"], gauge]]
+                ),
+                (key: "instant", value: reference("limit", "Back at once.")),
+                (key: "gradual", value: reference("limit", "Back step by step.")),
+                (key: "warn", value: reference("limit", "A remark, nothing more.")),
+            ]
+        )
+    }
+}

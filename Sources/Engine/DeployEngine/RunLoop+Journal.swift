@@ -1,0 +1,78 @@
+import DeployCore
+import DeployPorts
+
+extension RunLoop {
+    /// Makes an event durable and moves the state. `nil` when it could not be: `end` is then set, and nothing of
+    /// what the event calls for may be begun.
+    mutating func record(_ kind: RunEvent.Kind) async -> Reducer.Transition? {
+        guard end == nil else { return nil }
+        let event = RunEvent(at: surroundings.clock.now(), masked(kind))
+        let transition = Reducer.step(state, event)
+        do throws(RunStoreError) {
+            let entry = try await append(event, transition.effects)
+            surroundings.observer.recorded(entry, before: state, after: transition.state)
+            state = transition.state
+            return transition
+        } catch {
+            end = error == .leaseLost ? .lost(state) : await giveUp(after: error)
+            return nil
+        }
+    }
+
+    /// A store that is locked or away may be back in a moment; a full disk or a lost lease is not.
+    private func append(_ event: RunEvent, _ effects: [PendingEffect]) async throws(RunStoreError) -> JournalEntry {
+        var patience = 3
+        while true {
+            do throws(RunStoreError) {
+                return try await surroundings.store.append(
+                    event,
+                    effects: effects,
+                    to: orchestrator.run,
+                    lease: orchestrator.lease
+                )
+            } catch {
+                guard case .unavailable = error, patience > 0 else { throw error }
+                patience -= 1
+            }
+            try? await surroundings.clock.sleep(for: .seconds(1))
+        }
+    }
+
+    /// Without a journal nothing may be begun. A candidate that has traffic, or may have, loses it: by what was
+    /// left beside the balancers, which needs no journal.
+    private mutating func giveUp(after error: RunStoreError) async -> RunEnd {
+        let mayHaveTraffic =
+            state.hasMovedTraffic && state.confirmedShare > .zero
+            || state.pending.contains { pending in
+                if case .route = pending.effect { true } else { false }
+            }
+        guard mayHaveTraffic else { return .journalLost(state, error, restored: []) }
+        let results = await surroundings.fleet.restore(
+            by: .bgdeploy,
+            reason: "the journal of run \(orchestrator.run) cannot be written"
+        )
+        let restored = results.map { name, result in
+            switch result {
+            case .success(let seen): "\(name): \(seen.split?.description ?? "split unknown")"
+            case .failure(let failure): "\(name): \(failure.message)"
+            }
+        }
+        return .journalLost(state, error, restored: restored)
+    }
+
+    /// No secret reaches the journal.
+    private func masked(_ kind: RunEvent.Kind) -> RunEvent.Kind {
+        let mask = surroundings.mask
+        switch kind {
+        case .succeeded(let effect, let captures, let summary):
+            return .succeeded(effect: effect, captures: captures.mapValues(mask), summary: summary.map(mask))
+        case .failed(let effect, let reason, let traffic):
+            return .failed(effect: effect, reason: mask(reason), traffic: traffic)
+        case .noted(let note):
+            return .noted(note: Note(topic: note.topic, text: mask(note.text), facts: note.facts))
+        case .commanded(let command, let actor, let reason):
+            return .commanded(command: command, by: actor, reason: reason.map(mask))
+        case .started, .resumed, .judged: return kind
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package import DeployCore
+package import DeployPorts
+package import TrafficJudgement
+
+/// Watches the traffic of one run: reads every source about once a second and lets the judge decide.
+package actor TrafficWatcher {
+    private let plan: Plan
+    private let sources: [any MetricsSource]
+    private let gauges: [String: any Gauge]
+    private let rules: [MetricRule]
+    private let clock: any Timekeeper
+    private let observer: any RunObserver
+    private var unusable: [String: String] = [:]
+    private var isOpen = false
+    private var before: [String: Double] = [:]
+
+    private static let tick = Span.seconds(1)
+    /// How often what was measured goes into the journal.
+    private static let ticksPerNote = 10
+
+    package init(
+        plan: Plan,
+        sources: [any MetricsSource],
+        gauges: [String: any Gauge],
+        rules: [MetricRule],
+        clock: any Timekeeper,
+        observer: any RunObserver
+    ) {
+        self.plan = plan
+        self.sources = sources
+        self.gauges = gauges
+        self.rules = rules
+        self.clock = clock
+        self.observer = observer
+    }
+
+    /// Reads what rules compare with "before": call it while the candidate has no traffic.
+    package func measureBefore() async {
+        for (name, gauge) in gauges {
+            if let value = try? await gauge.read() { before[name] = value }
+        }
+    }
+
+    package func close() async {
+        for source in sources where isOpen && unusable[source.name] == nil { await source.close() }
+        isOpen = false
+    }
+
+    /// Watches until the judge decides or `watch.until`; `note` keeps what was measured.
+    func verdict(of watch: Watch, note: @Sendable (Note) -> Void) async -> Verdict {
+        await open()
+        guard !sources.isEmpty || !gauges.isEmpty else { return await blind(until: watch.until) }
+        var judge = TrafficJudge(
+            stable: plan.stable.rawValue,
+            candidate: plan.candidate.rawValue,
+            rules: rules,
+            before: before
+        )
+        var ticks = 0
+        var darkTicks = 0
+        while clock.now() < watch.until, !Task.isCancelled {
+            let begin = clock.now()
+            let rest = watch.until.since(begin)
+            do { try await clock.sleep(for: min(Self.tick, rest)) } catch { break }
+            let observed = await observe(seconds: clock.now().since(begin).seconds)
+            if case .noEvidence = observed.traffic { darkTicks += 1 }
+            ticks += 1
+            let judgement = judge.judge(observed)
+            report(watch, judge, judgement)
+            switch judgement.decision {
+            case .fine: break
+            case .rollBack(let reason):
+                note(figures(of: judge))
+                return .rollBack(reason: reason)
+            case .rollBackGradually(let reason):
+                note(figures(of: judge))
+                return .rollBackGradually(reason: reason)
+            }
+            for remark in judgement.remarks { note(Note(topic: "remark", text: remark)) }
+            if ticks % Self.ticksPerNote == 0 { note(figures(of: judge)) }
+        }
+        return conclude(judge, ticks: ticks, darkTicks: darkTicks)
+    }
+
+    // MARK: sources
+
+    private func open() async {
+        guard !isOpen else { return }
+        isOpen = true
+        for source in sources {
+            do throws(MetricsError) {
+                try await source.open()
+            } catch {
+                unusable[source.name] = "\(source.name): \(error.reason)"
+            }
+        }
+    }
+
+    private func observe(seconds: Double) async -> TrafficTick {
+        var stable = TrafficSample()
+        var candidate = TrafficSample()
+        var missing = sources.compactMap { unusable[$0.name] }
+        for source in sources where unusable[source.name] == nil {
+            do throws(MetricsError) {
+                let seen = try await source.collect()
+                stable += seen[plan.stable] ?? TrafficSample()
+                candidate += seen[plan.candidate] ?? TrafficSample()
+            } catch {
+                missing.append("\(source.name): \(error.reason)")
+            }
+        }
+        if sources.isEmpty { missing.append("no balancer of the playbook tells what it sees") }
+        let traffic: TrafficTick.Traffic =
+            missing.isEmpty
+            ? .measured(stable: stable, candidate: candidate)
+            : .noEvidence(missing.joined(separator: "; "))
+        return TrafficTick(traffic, gauges: await readings(), seconds: seconds)
+    }
+
+    private func readings() async -> [String: TrafficTick.Reading] {
+        var readings: [String: TrafficTick.Reading] = [:]
+        for (name, gauge) in gauges {
+            do throws(MetricsError) {
+                readings[name] = .value(try await gauge.read())
+            } catch {
+                readings[name] = .noEvidence(error.reason)
+            }
+        }
+        return readings
+    }
+
+    // MARK: telling
+
+    private func report(_ watch: Watch, _ judge: TrafficJudge, _ judgement: Judgement) {
+        let figures = judge.figures
+        observer.watched(
+            TrafficFigures(
+                watch: watch,
+                stable: figures.stable,
+                candidate: figures.candidate,
+                remarks: judgement.remarks
+            )
+        )
+    }
+
+    private func figures(of judge: TrafficJudge) -> Note {
+        let (stable, candidate) = judge.figures
+        var facts: [String: String] = [:]
+        for (side, figures) in [("stable", stable), ("candidate", candidate)] {
+            facts["\(side).requests_per_second"] = "\(figures.requestsPerSecond)"
+            facts["\(side).error_rate"] = figures.errorRate.map { "\($0)" }
+            facts["\(side).latency_p95_ms"] = figures.latencyP95.map { "\($0)" }
+        }
+        return Note(topic: "traffic", text: judge.summary().text, facts: facts)
+    }
+
+    /// Without any source there is nothing to judge; the time passes, and the verdict says what it is worth.
+    private func blind(until end: Timestamp) async -> Verdict {
+        try? await clock.sleep(for: end.since(clock.now()))
+        return .passed(
+            summary: "nothing was measured: no balancer of the playbook tells what it sees"
+                + " (give nginx a `log:`), and no metric is read"
+        )
+    }
+
+    private func conclude(_ judge: TrafficJudge, ticks: Int, darkTicks: Int) -> Verdict {
+        let summary = judge.summary()
+        switch summary.evidence {
+        case .sufficient: return .passed(summary: summary.text)
+        case .few(let reason), .none(let reason):
+            let wasDark = !sources.isEmpty && darkTicks * 2 > ticks
+            return wasDark
+                ? .inconclusive(reason: "not enough was measured: \(reason)")
+                : .passed(summary: "\(summary.text); little evidence: \(reason)")
+        }
+    }
+}
+
+extension MetricsError {
+    fileprivate var reason: String {
+        switch self {
+        case .noEvidence(let reason), .unusable(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import Dispatch
+
+/// Sends requests by libcurl, each over a connection of its own, so that no answer is owed to an old one.
+///
+/// A transfer blocks a thread of its own, never one that Swift's tasks share; it ends at its deadline, and
+/// within milliseconds when the task is cancelled.
+package struct HTTPClient: Sendable {
+    package init() {}
+
+    package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
+        try await run { stop in Transfer.response(to: request, stop: stop) }.get()
+    }
+
+    /// Opens a TCP connection to `endpoint` and closes it; returns how long that took.
+    package func connect(to endpoint: HTTPEndpoint, deadline: Duration) async throws(HTTPError) -> Duration {
+        try await run { stop in Transfer.connectTime(to: endpoint, deadline: deadline, stop: stop) }.get()
+    }
+
+    private func run<Success: Sendable>(
+        _ work: @escaping @Sendable (StopSwitch) -> Result<Success, HTTPError>
+    ) async -> Result<Success, HTTPError> {
+        let stop = StopSwitch()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                // A serial queue gets a thread at once; a concurrent one waits for others that block.
+                DispatchQueue(label: "bgdeploy.http").async { continuation.resume(returning: work(stop)) }
+            }
+        } onCancel: {
+            stop.close()
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import DeployCore
+import DeployTestKit
+import Testing
+
+/// Every reachable world of a plan, searched with the reducer that ships.
+struct ExplorationTests {
+    static let plans: [(name: String, plan: Plan)] = [
+        ("instant", Plans.make(checks: 4)),
+        ("instant, drained afterwards", Plans.make(checks: 1, drainsAfterwards: true, followUps: ["later"])),
+        ("canary", Plans.make(checks: 4, shares: [10, 25, 50, 100])),
+        ("two approvals", Plans.make(checks: 1, shares: [25, 100], approvals: 2, then: [])),
+    ]
+
+    @Test(arguments: plans.indices)
+    func `every promise holds in every world`(index: Int) {
+        let (name, plan) = Self.plans[index]
+        let report = WorldExplorer.search(plan)
+        for finding in report.findings { Issue.record("\(finding.broken)\n\(told(finding.trail))") }
+        #expect(!report.isPartial)
+        #expect(report.longestReturn < 40)
+        print("\(name): \(report.worldCount) worlds, \(report.transitionCount) transitions")
+    }
+
+    /// Changes to the reducer or to the world that each break a promise: a search that misses one proves nothing.
+    static let mutants: [(name: String, rules: WorldRules, broken: String)] = [
+        ("does not wait for a routing in flight when it turns back", .dropping, "may still land"),
+        ("takes an unanswered routing for one that moved nothing", .believing, "failed"),
+        ("is not fenced", .unfenced, "may still land"),
+        ("believes an exit code", .credulous, "two routing effects are under way"),
+        ("refuses to abort in a hold", .stubborn, "is refused"),
+        ("begins the steps in flight again when it is resumed", .repeating, "begun twice"),
+    ]
+
+    @Test(arguments: mutants.indices)
+    func `a broken reducer or world is caught, by a shortest trail`(index: Int) throws {
+        let (name, rules, broken) = Self.mutants[index]
+        let report = WorldExplorer.search(Plans.make(checks: 1, shares: [25, 100]), rules: rules)
+        let finding = try #require(report.findings.first, "a reducer that \(name) was not caught")
+        #expect(finding.broken.contains(broken), "\(finding.broken)\n\(told(finding.trail))")
+        #expect(finding.trail.count < 25)
+    }
+
+    private func told(_ trail: [Move]) -> String { trail.map { "  \($0)" }.joined(separator: "\n") }
+}
+
+extension WorldRules {
+    fileprivate static func mutant(
+        _ change: @escaping @Sendable (RunState, RunEvent) -> Reducer.Transition
+    ) -> WorldRules {
+        var rules = WorldRules()
+        rules.step = change
+        return rules
+    }
+
+    /// Answers a cancelled routing itself, at once, while it is under way.
+    fileprivate static let dropping = mutant { state, event in
+        let first = Reducer.step(state, event)
+        let routing = first.state.pending.first { pending in
+            guard case .route = pending.effect else { return false }
+            return pending.isCancelled
+        }
+        guard let routing else { return first }
+        let kind = RunEvent.Kind.failed(effect: routing.id, reason: "dropped", traffic: .unchanged)
+        let second = Reducer.step(first.state, RunEvent(at: event.at, kind))
+        return Reducer.Transition(
+            state: second.state,
+            effects: first.effects + second.effects,
+            cancelled: first.cancelled + second.cancelled,
+            refusal: first.refusal
+        )
+    }
+
+    fileprivate static let believing = mutant { state, event in
+        guard case .failed(let effect, let reason, .unknown) = event.kind else {
+            return Reducer.step(state, event)
+        }
+        let kind = RunEvent.Kind.failed(effect: effect, reason: reason, traffic: .unchanged)
+        return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    fileprivate static var unfenced: WorldRules {
+        var rules = WorldRules()
+        rules.isFenced = false
+        return rules
+    }
+
+    fileprivate static var credulous: WorldRules {
+        var rules = WorldRules()
+        rules.answersTellTheTruth = false
+        return rules
+    }
+
+    fileprivate static let stubborn = mutant { state, event in
+        if case .commanded(.abort, _, _) = event.kind, case .forward(_, .shifting) = state.stage {
+            return Reducer.Transition(state: state, effects: [], cancelled: [], refusal: "not now")
+        }
+        return Reducer.step(state, event)
+    }
+
+    fileprivate static let repeating = mutant { state, event in
+        let transition = Reducer.step(state, event)
+        guard case .resumed = event.kind else { return transition }
+        return Reducer.Transition(
+            state: transition.state,
+            effects: transition.state.pending,
+            cancelled: [],
+            refusal: nil
+        )
+    }
+}

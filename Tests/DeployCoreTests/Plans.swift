@@ -1,0 +1,68 @@
+import DeployCore
+
+/// Plans that the tests explore and tell stories about.
+enum Plans {
+    static func make(
+        checks: Int = 2,
+        shares: [Int] = [100],
+        approvals: Int = 1,
+        drainsAfterwards: Bool = false,
+        then: [String] = ["tidy"],
+        followUps: [String] = []
+    ) -> Plan {
+        let parallel = (0..<checks).map { step(.validate, $0 + 1, "check \($0 + 1)") }
+        let gate = Step(
+            id: StepID(rawValue: "validate/approval"),
+            title: "approval",
+            kind: .approval(people: approvals),
+            deadline: .minutes(60)
+        )
+        let shift = Phase.shift(SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60)))
+        let drain = Phase.drain(DrainPhase(request: step(.drain, 1, "tell the app to drain")))
+        return Plan(
+            service: "mina",
+            version: version,
+            stable: EnvironmentName("blue"),
+            candidate: EnvironmentName("green"),
+            phases: [
+                .steps(StepsPhase(.preflight, groups: [[inspect]])),
+                .steps(StepsPhase(.prepare, groups: [[step(.prepare, 1, "deploy"), cleanUp]])),
+                .steps(StepsPhase(.migrate, groups: [[migration]])),
+                .steps(StepsPhase(.validate, groups: [parallel] + (approvals > 0 ? [[gate]] : []))),
+            ] + (drainsAfterwards ? [shift, drain] : [drain, shift])
+                + [.monitor(MonitorPhase(length: .minutes(15)))],
+            rollback: RollbackPlan(
+                gradual: [Percent(25), .zero].compactMap { $0 },
+                steps: then.enumerated().map { step(.rollback, $0 + 1, $1) }
+            ),
+            followUps: followUps.enumerated().map {
+                FollowUp(after: .minutes(60), step: step(.afterwards, $0 + 1, $1))
+            }
+        )
+    }
+
+    static let version = Version(rawValue: "v2.5.0") ?? { preconditionFailure("a valid version") }()
+
+    private static let inspect = Step(
+        id: StepID(rawValue: "preflight/balancers"),
+        title: "inspect the balancers",
+        kind: .inspectBalancers
+    )
+
+    private static let migration = Step(
+        id: StepID(rawValue: "migrate/1"),
+        title: "migrate forward",
+        isCancellable: false
+    )
+
+    private static let cleanUp = Step(
+        id: StepID(rawValue: "prepare/2"),
+        title: "clean up",
+        onFailure: .proceed,
+        isAlways: true
+    )
+
+    private static func step(_ phase: PhaseName, _ number: Int, _ title: String) -> Step {
+        Step(id: StepID(rawValue: "\(phase)/\(number)"), title: title)
+    }
+}

@@ -1,0 +1,25 @@
+import DeployCore
+import DeployTestKit
+import Foundation
+import Testing
+
+struct TranscriptTests {
+    static let names = [
+        "abort-waits-for-the-routing", "canary-rolled-back", "crash-in-a-hold", "released-and-taken-back",
+        "sick-candidate",
+    ]
+
+    /// Set `BGDEPLOY_RETELL` to write the transcripts anew after a wanted change; read the difference.
+    @Test(arguments: names)
+    func `tells the same story`(name: String) throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "Transcripts/\(name).transcript")
+        let written = try String(contentsOf: file, encoding: .utf8)
+        let told = try Transcript.retell(written, plan: Plans.make(shares: [10, 50, 100]))
+        if ProcessInfo.processInfo.environment["BGDEPLOY_RETELL"] != nil {
+            try told.write(to: file, atomically: true, encoding: .utf8)
+        } else if told != written {
+            Issue.record("the story changed; it now reads:\n\(told)")
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import DeployCore
+import DeployPorts
+import Foundation
+import Testing
+import TrafficJudgement
+import UnixSocket
+
+@testable import MetricSources
+
+/// With a real HAProxy.
+@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: haproxy), "haproxy is not installed"))
+struct HAProxyStatsSourceTests {
+    @Test func `requests and errors are counted per environment, once`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer(.init(status: 500)))
+        let port = try startHAProxy(lab, blue.address, green.address)
+        _ = Sockets.get(port)
+        let source = source(lab, blue.address, green.address)
+        try await source.open()
+        #expect(try await source.collect() == [.blue: TrafficSample(), .green: TrafficSample()])
+        let statuses = (0..<20).map { _ in Sockets.get(port) }
+        #expect(statuses.filter { $0 == 500 }.count == 10)
+        let found = try await samples(source, atLeast: 20)
+        #expect(found[.blue] == TrafficSample(requests: 10))
+        #expect(found[.green] == TrafficSample(requests: 10, errors: 10))
+        #expect(try await source.collect() == [.blue: TrafficSample(), .green: TrafficSample()])
+        await source.close()
+    }
+
+    @Test func `requests that HAProxy answered itself are the dead server's errors`() async throws {
+        let (lab, blue) = (try Lab(), try TinyServer())
+        let dead = "127.0.0.1:\(Sockets.freePort())"
+        let port = try startHAProxy(lab, blue.address, dead)
+        let source = source(lab, "blue1", "green1")
+        try await source.open()
+        let statuses = (0..<10).map { _ in Sockets.get(port) }
+        #expect(statuses.filter { $0 == 503 }.count == 5)
+        #expect(try await samples(source, atLeast: 10)[.green] == TrafficSample(requests: 5, errors: 5))
+        await source.close()
+    }
+
+    @Test func `requests given to the other server instead count against the dead one`() async throws {
+        let (lab, blue) = (try Lab(), try TinyServer())
+        let dead = "127.0.0.1:\(Sockets.freePort())"
+        let port = try startHAProxy(lab, blue.address, dead, backend: "option redispatch 1")
+        let source = source(lab, blue.address, dead)
+        try await source.open()
+        for _ in 0..<10 { #expect(Sockets.get(port) == 200) }
+        let found = try await samples(source, atLeast: 15)
+        let green = try #require(found[.green])
+        #expect(green.errors >= 5 && green.errors == green.requests)
+        #expect(found[.blue]?.errors == 0)
+        await source.close()
+    }
+
+    @Test func `connections in TCP mode are counted without their retries`() async throws {
+        let (lab, blue) = (try Lab(), try TinyServer())
+        let dead = "127.0.0.1:\(Sockets.freePort())"
+        let port = try startHAProxy(lab, blue.address, dead, mode: "tcp")
+        let source = source(lab, blue.address, dead)
+        try await source.open()
+        for _ in 0..<10 { _ = Sockets.get(port) }
+        let found = try await samples(source, atLeast: 10)
+        #expect(found[.blue] == TrafficSample(requests: 5))
+        #expect(found[.green] == TrafficSample(requests: 5, errors: 5))
+        await source.close()
+    }
+
+    @Test func `a restart is no evidence, and then counting goes on`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
+        let port = try startHAProxy(lab, blue.address, green.address)
+        let source = source(lab, blue.address, green.address)
+        try await source.open()
+        for _ in 0..<10 { #expect(Sockets.get(port) == 200) }
+        try restart(lab, port)
+        let error = await #expect(throws: MetricsError.self) { try await source.collect() }
+        guard case .noEvidence(let reason) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("reloaded or restarted"))
+        for _ in 0..<4 { #expect(Sockets.get(port) == 200) }
+        #expect(try await total(source, atLeast: 4) == [2, 2])
+        await source.close()
+    }
+
+    @Test func `counters that were set back are no evidence, never negative`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
+        let port = try startHAProxy(lab, blue.address, green.address)
+        let source = source(lab, blue.address, green.address)
+        for _ in 0..<4 { #expect(Sockets.get(port) == 200) }
+        try await source.open()
+        _ = try await UnixSocket.exchange("clear counters all\n", at: lab.path("admin.sock"), within: 1000)
+        await #expect(throws: MetricsError.self) { try await source.collect() }
+        #expect(try await source.collect() == [.blue: TrafficSample(), .green: TrafficSample()])
+        await source.close()
+    }
+
+    @Test func `while HAProxy is gone there is no evidence`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
+        let port = try startHAProxy(lab, blue.address, green.address)
+        let source = source(lab, blue.address, green.address)
+        try await source.open()
+        lab.stopLast()
+        let error = await #expect(throws: MetricsError.self) { try await source.collect() }
+        guard case .noEvidence = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        try restart(lab, port)
+        await #expect(throws: MetricsError.self) { try await source.collect() }
+        for _ in 0..<4 { #expect(Sockets.get(port) == 200) }
+        #expect(try await total(source, atLeast: 4) == [2, 2])
+        await source.close()
+    }
+
+    @Test(arguments: [
+        ("app", "127.0.0.1:9", "backend app has no server 127.0.0.1:9 (it has blue1 127.0.0.1:"),
+        ("nosuch", "green1", "HAProxy knows no backend nosuch"), ("app;shutdown", "green1", "is not a name"),
+        ("", "green1", "is not a name"),
+    ])
+    func `what does not fit the configuration is unusable`(
+        backend: String,
+        green: String,
+        words: String
+    ) async throws {
+        let (lab, blue) = (try Lab(), try TinyServer())
+        _ = try startHAProxy(lab, blue.address, blue.address)
+        let source = HAProxyStatsSource(
+            socket: lab.path("admin.sock"),
+            backend: backend,
+            servers: [.blue: ["blue1"], .green: [green]]
+        )
+        let error = await #expect(throws: MetricsError.self) { try await source.open() }
+        guard case .unusable(let text) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(text.contains(words))
+    }
+
+    @Test func `a socket that is not there is unusable`() async throws {
+        let lab = try Lab()
+        await #expect(
+            throws: MetricsError.unusable("there is no socket at \(lab.path("admin.sock"))")
+        ) { try await source(lab, "a", "b").open() }
+    }
+
+    // MARK: shared
+
+    private func source(_ lab: Lab, _ blue: String, _ green: String) -> HAProxyStatsSource {
+        HAProxyStatsSource(
+            socket: lab.path("admin.sock"),
+            backend: "app",
+            servers: [.blue: [blue], .green: [green]]
+        )
+    }
+
+    private func startHAProxy(
+        _ lab: Lab,
+        _ blue: String,
+        _ green: String,
+        mode: String = "http",
+        backend: String = ""
+    ) throws -> UInt16 {
+        let port = Sockets.freePort()
+        try lab.write(
+            "haproxy.cfg",
+            """
+            global
+                stats socket \(lab.path("admin.sock")) mode 600 level admin
+            defaults
+                mode \(mode)
+                timeout connect 200ms
+                timeout client 5s
+                timeout server 5s
+                retries 1
+            frontend www
+                bind 127.0.0.1:\(port)
+                default_backend app
+            backend app
+                balance roundrobin
+                \(backend)
+                server blue1 \(blue)
+                server green1 \(green)
+
+            """
+        )
+        try restart(lab, port)
+        return port
+    }
+
+    private func restart(_ lab: Lab, _ port: UInt16) throws {
+        lab.stopLast()
+        try? FileManager.default.removeItem(atPath: lab.path("admin.sock"))
+        try lab.start(haproxy, ["-db", "-q", "-f", lab.path("haproxy.cfg")])
+        let end = ContinuousClock.now + .seconds(10)
+        while !FileManager.default.fileExists(atPath: lab.path("admin.sock")) || !Sockets.isTaken(port) {
+            try #require(ContinuousClock.now < end, "haproxy does not listen")
+            usleep(5000)
+        }
+    }
+}
+
+private let haproxy = "/usr/sbin/haproxy"

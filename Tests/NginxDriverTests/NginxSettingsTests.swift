@@ -1,0 +1,42 @@
+import DeployPorts
+import Testing
+
+@testable import NginxDriver
+
+struct NginxSettingsTests {
+    private func scalar(_ text: String) -> Parameter {
+        .scalar(Parameter.Scalar(text: text, isQuoted: false, position: Position(line: 3, column: 7)))
+    }
+
+    private func decode(_ pairs: [(String, Parameter)]) -> (NginxSettings?, [String]) {
+        let diagnostics = Diagnostics()
+        let entries = pairs.map { Parameter.Entry(key: $0.0, keyPosition: .unknown, value: $0.1) }
+        var reader = MapReader(.map(entries, position: .unknown), "a balancer", diagnostics: diagnostics)
+        let context = BalancerContext(service: "app", folder: "/srv", environments: [])
+        let settings = NginxSettings.settings(from: &reader, context)
+        reader.finish(also: ["log"])
+        return (settings, diagnostics.all.map(\.message))
+    }
+
+    @Test func `the smallest entry has the usual test and a plain signal`() {
+        let (settings, complaints) = decode([("nginx", scalar("app.conf")), ("upstream", scalar("app"))])
+        #expect(complaints.isEmpty)
+        #expect(settings?.file == "/srv/app.conf")
+        #expect(settings?.test == ["nginx", "-t"])
+        #expect(settings?.reload == nil)
+    }
+
+    @Test func `every mistake is reported`() {
+        let (settings, complaints) = decode([
+            ("nginx", scalar("")), ("upstrem", scalar("app")), ("test", .list([], position: .unknown)),
+            ("reload", scalar("nginx")), ("on", scalar("ssh://lb1")),
+        ])
+        #expect(settings == nil)
+        for part in [
+            "`nginx` is empty", "needs the key `upstream`", "did you mean `upstream`", "`test` must begin",
+            "`reload` must be a list", "not available in this version",
+        ] {
+            #expect(complaints.contains { $0.contains(part) }, "\(part) in \(complaints)")
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import DeployCore
+import DeployPorts
+import Playbooks
+import Testing
+import TrafficJudgement
+
+@Suite struct ReadingTests {
+    @Test(arguments: ["1.10", "no", "1e3", "2025-01-02", "017", "0x1F", "~x", "1_000", "yes"])
+    func `an unquoted scalar is the text that was written`(_ word: String) throws {
+        let playbook = try Book.loaded("version_pattern: \(word)\n")
+        #expect(playbook.versionPattern == word)
+    }
+
+    @Test func `signs within texts are texts`() throws {
+        let playbook = try Book.loaded(
+            """
+            prepare:
+              - script: |
+                  set -e
+                  rm -f *.tmp & wait
+                  &here !there "unclosed 'quote
+                  [ -f x ] || { echo {; }
+                name: a & b * c ! d # a comment with *alias and &anchor
+              - run: [grep, "*x", '&y', a&b, c*d, -x, --all, "!z"]
+              - run:
+                - sh
+                - one text over
+                  *several &lines 'of it
+              - script: >-
+                  %not a directive
+            """
+        )
+        let titles = playbook.steps[.prepare]?.map(\.title)
+        #expect(titles == ["a & b * c ! d", "run", "run", "%not a directive"])
+    }
+
+    @Test func `JSON is YAML`() throws {
+        let json = """
+            {
+             "service": "app", "public_url": "http://127.0.0.1:8080",
+             "environments": {"blue": {"url": "http://127.0.0.1:1", "servers": ["127.0.0.1:1"]},
+              "green": {"url": "http://127.0.0.1:2", "servers": ["127.0.0.1:2"]}},
+             "balancers": [{"nginx": "/a.conf", "upstream": "app"}],
+             "validate": [{"http": {"get": "/api/health", "expect": {"json": {"version": "${version}"}}}}],
+             "strategy": {"canary": ["10%", "50%", "100%"], "hold": "4s", "early": false},
+             "monitor": {"for": "2s"}, "drain": {"grace": "1s", "then": "proceed"}
+            }
+            """
+        let playbook = try Playbook.load(text: json, path: "a/b.yml", catalogue: StubCatalogue.catalogue)
+            .get()
+        #expect(playbook.strategy.shares == [Percent(10), Percent(50), Percent(100)])
+        #expect(playbook.strategy.hold == .seconds(4))
+        #expect(playbook.monitor.length == .seconds(2))
+        #expect(playbook.drain?.grace == .seconds(1))
+        #expect(playbook.folder == "a")
+    }
+
+    @Test func `a carriage return before each line feed changes no place`() {
+        let text = (Book.base + "drian: {}\nservice: b\n").split(separator: "\n").joined(separator: "\r\n")
+        expect(Book.mistakes(in: text), [("8:1", ["drain"]), ("9:1", ["line 1, column 1"])])
+    }
+
+    @Test func `columns count characters`() {
+        expect(
+            Book.mistakes(in: Book.base + "monitor: { for: ä, metrics: 5 }\n"),
+            [("8:17", []), ("8:29", ["`5`"])]
+        )
+    }
+
+    @Test func `what is not written has careful defaults`() throws {
+        let playbook = try Book.loaded()
+        #expect(playbook.strategy == .instant)
+        #expect(playbook.monitor.length == .minutes(15))
+        #expect(playbook.monitor.rules.map(\.name) == ["error_rate", "latency_p95"])
+        #expect(playbook.rollback.gradual == [Percent(25), Percent(0)])
+        #expect(playbook.rollback.hold == .minutes(2))
+        #expect(playbook.drain == nil)
+        #expect(playbook.retention == .minutes(7 * 24 * 60))
+        #expect(!playbook.drainsAfterSwitch)
+        #expect(playbook.environments.map(\.name.rawValue) == ["blue", "green"])
+        #expect(playbook.digest.count == 64)
+    }
+
+    @Test func `metrics of the playbook replace the defaults of their name and leave the others`() throws {
+        let playbook = try Book.loaded(
+            """
+            monitor:
+              metrics:
+                error_rate: { from: balancer, instant: "> 2%" }
+                db: { from: { http: "/db/${version}", value: pool.ms }, gradual: "> 500", warn: "> 200" }
+                latency_p99: { from: balancer, warn: "> 1s" }
+            """
+        )
+        let rules = playbook.monitor.rules
+        #expect(rules.map(\.name) == ["latency_p95", "error_rate", "db", "latency_p99"])
+        #expect(rules[1].instant?.description == "> 2%")
+        #expect(rules[2].metric == .gauge("db") && rules[2].warn?.description == "> 200")
+        #expect(playbook.monitor.gauges.map(\.value) == ["pool.ms"])
+        #expect(playbook.monitor.gauges.map(\.location.source) == ["/db/${version}"])
+    }
+
+    @Test(arguments: [
+        "", "a b", "a\nb", "v1; touch x", "$(id)", "`id`", "'v1'", "\"v1\"", "..", "../v1", "-v1", ".v1",
+        "v1\u{202E}", "ｖ１", "v1\u{0}", "v1/2", "v1\\2", "v1&&x", "v1|x", "vé",
+        String(repeating: "1", count: 300),
+    ])
+    func `a hostile version is refused`(_ text: String) throws {
+        let playbook = try Book.loaded()
+        let refusal = #expect(throws: VersionRefused.self) { try playbook.version(text) }
+        #expect(refusal?.description.unicodeScalars.allSatisfy { $0.isASCII && $0.value >= 0x20 } == true)
+    }
+
+    @Test func `a version pattern narrows and never widens`() throws {
+        let narrow = try Book.loaded("version_pattern: v[0-9.]+\n")
+        #expect(try narrow.version("v2.5.0").rawValue == "v2.5.0")
+        #expect(throws: VersionRefused.self) { try narrow.version("v2.5.0-rc1") }
+        #expect(throws: VersionRefused.self) { try narrow.version("xv2") }
+        let wide = try Book.loaded("version_pattern: .*\n")
+        #expect(throws: VersionRefused.self) { try wide.version("a b") }
+    }
+}

@@ -1,0 +1,108 @@
+import DeployCore
+import DeployPorts
+import Playbooks
+
+/// Kinds that read like the real ones and do nothing.
+enum StubCatalogue {
+    static let catalogue = Catalogue(
+        stepKinds: [
+            http, kind("run", siblings: ["env", "on"], isReadOnly: false), script, tcp,
+            kind("env", isReadOnly: true),
+        ],
+        balancerKinds: [nginx]
+    )
+
+    private static let http = StepKind(
+        key: "http",
+        schema: """
+            {"type": "object", "additionalProperties": {}, "properties": {"get": {"type": "string"}}}
+            """
+    ) { value, _, context, diagnostics in
+        guard case .map(let entries, _) = value else {
+            diagnostics.report(value.position, "`http` must be a mapping")
+            return nil
+        }
+        let isRead = entries.contains { $0.key == "get" }
+        return StubAction(summary: "http in \(context.phase)", isReadOnly: isRead, value: value)
+    }
+
+    private static let tcp = StepKind(key: "tcp", schema: #"{"type": "string"}"#) { value, _, _, _ in
+        guard case .scalar(let scalar) = value else { return nil }
+        return StubAction(summary: "tcp \(scalar.text)", isReadOnly: true, value: value)
+    }
+
+    private static let script = StepKind(key: "script", schema: #"{"type": "string"}"#) { value, _, _, _ in
+        guard case .scalar(let scalar) = value else { return nil }
+        return StubAction(summary: scalar.text, isReadOnly: false, value: .list([], position: value.position))
+    }
+
+    private static func kind(_ key: String, siblings: [String] = [], isReadOnly: Bool) -> StepKind {
+        StepKind(key: key, schema: "{}", siblings: siblings) { value, _, _, _ in
+            StubAction(summary: key, isReadOnly: isReadOnly, value: value)
+        }
+    }
+
+    private static let nginx = BalancerKind(
+        key: "nginx",
+        schema: """
+            {"type": "object", "required": ["nginx", "upstream"], "additionalProperties": false, "properties":
+              {"nginx": {"type": "string"}, "upstream": {"type": "string"}, "log": {"type": "string"}}}
+            """
+    ) { reader, _ in
+        let file = reader.required("nginx").flatMap { reader.text(of: $0, "nginx") }
+        let upstream = reader.required("upstream").flatMap { reader.text(of: $0, "upstream") }
+        _ = reader.text("log")
+        guard let file, upstream != nil else { return nil }
+        return ConfiguredBalancer(balancer: StubBalancer(name: "nginx \(file)"), source: nil)
+    }
+}
+
+struct StubAction: StepAction {
+    let summary: String
+    let isReadOnly: Bool
+    let references: [Reference]
+
+    init(summary: String, isReadOnly: Bool, value: Parameter) {
+        self.summary = summary
+        self.isReadOnly = isReadOnly
+        references = Self.references(in: value)
+    }
+
+    private static func references(in value: Parameter) -> [Reference] {
+        switch value {
+        case .scalar(let scalar): (try? Template(scalar.text, at: scalar.position))?.references ?? []
+        case .list(let items, _): items.flatMap(references(in:))
+        case .map(let entries, _): entries.flatMap { references(in: $0.value) }
+        }
+    }
+
+    func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
+        throw StepFailure("a stub does nothing")
+    }
+}
+
+/// Named only; every call fails.
+struct StubBalancer: LoadBalancer {
+    let name: String
+
+    func observe() async throws(LoadBalancerError) -> BalancerObservation { throw .unreachable("stub") }
+    func inspect() async throws(LoadBalancerError) { throw .unreachable("stub") }
+    func render(_ split: Split) async throws(LoadBalancerError) -> FileChange { throw .unreachable("stub") }
+    func stage(_ split: Split, token: FencingToken) async throws(LoadBalancerError) -> StagedSplit {
+        throw .unreachable("stub")
+    }
+    func commit(_ staged: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
+        throw .unreachable("stub")
+    }
+    func discard(_ staged: StagedSplit) async {}
+    func raiseMark(to token: FencingToken) async throws(LoadBalancerError) -> BalancerMark {
+        throw .unreachable("stub")
+    }
+    func mark() async throws(LoadBalancerError) -> BalancerMark { throw .unreachable("stub") }
+    func restore(by actor: Actor, reason: String) async throws(LoadBalancerError) -> BalancerObservation {
+        throw .unreachable("stub")
+    }
+    func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int {
+        throw .unreachable("stub")
+    }
+}
