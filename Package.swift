@@ -98,18 +98,32 @@ func library(_ name: String) -> Target {
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let demoAppProducts: [Target.Dependency] = [
+    .product(name: "HummingbirdCore", package: "hummingbird"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "Logging", package: "swift-log"),
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+]
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
 let package = Package(
     name: "bgdeploy",
     products: [
         .executable(name: "bgdeploy", targets: ["bgdeploy"]),
+        .executable(name: "bgdeploy-demo-app", targets: ["DemoApp"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // Core: what a deployment is. Pure.
@@ -167,6 +181,13 @@ let package = Package(
             products: [argumentParser]
         ),
         module("bgdeploy", imports: ["DeployCommands", "ChildProcesses"], products: [argumentParser]),
+        // An app to release: what the demo and the tutorial deploy.
+        .executableTarget(
+            name: "DemoApp",
+            dependencies: [argumentParser, hummingbird] + demoAppProducts,
+            path: "examples/demo-app/Sources",
+            swiftSettings: strict
+        ),
         // TestKit: worlds with rules, and the contracts that drivers keep.
         module("DeployTestKit", imports: ["DeployCore", "DeployPorts"]),
     ]

@@ -10,23 +10,33 @@ import Testing
         ("{ gte: /x }", ["1:3: `http` has no key `gte`; did you mean `get`?"]),
         (
             "{ get: /x, post: /y }",
-            ["1:18: `http` takes one of `get`, `post`, `put`, `patch`, `delete`, `head`, and has `get` already"]
+            [
+                "1:18: `http` takes one of `get`, `post`, `put`, `patch`, `delete`, `head`, and has `get` already"
+            ]
         ),
         (
             "{ get: api/health }",
             ["1:8: `api/health` is neither a path that begins with `/` nor an http or https URL"]
         ),
-        ("{ get: ftp://x/ }", ["1:8: `ftp://x/` is neither a path that begins with `/` nor an http or https URL"]),
+        (
+            "{ get: ftp://x/ }",
+            ["1:8: `ftp://x/` is neither a path that begins with `/` nor an http or https URL"]
+        ),
         (
             "{ get: /x,\n  expct: { status: 200 } }",
             ["2:3: `http` has no key `expct`; did you mean `expect`?"]
         ),
         (
             "{ get: /x, via: canidate }",
-            ["1:17: `via` must be candidate, stable, public, balancer, found `canidate`; did you mean `candidate`?"]
+            [
+                "1:17: `via` must be candidate, stable, public, balancer, found `canidate`; did you mean `candidate`?"
+            ]
         ),
         ("{ get: /x, via: public }", ["1:17: `via: public` needs a `public_url` in the playbook"]),
-        ("{ get: \"http://a/x\", via: stable }", ["1:28: `via` has no meaning for a whole URL; give the path alone"]),
+        (
+            "{ get: \"http://a/x\", via: stable }",
+            ["1:27: `via` has no meaning for a whole URL; give the path alone"]
+        ),
         ("{ get: /x, json: { a: 1 } }", ["1:18: a `get` carries no `json`"]),
         (
             "{ post: /x, json: { a: 1 }, form: { b: 2 } }",
@@ -40,11 +50,15 @@ import Testing
         ("{ get: /x, headers: { \"a b\": c } }", ["1:23: `a b` is not a header's name"]),
         (
             "{ get: /x, expect: { status: 2yx } }",
-            ["1:30: `status` must be a status such as 200, a class such as 2xx, or a list of them, found `2yx`"]
+            [
+                "1:30: `status` must be a status such as 200, a class such as 2xx, or a list of them, found `2yx`"
+            ]
         ),
         (
             "{ get: /x, expect: { status: [200, 700] } }",
-            ["1:36: `status` must be a status such as 200, a class such as 2xx, or a list of them, found `700`"]
+            [
+                "1:36: `status` must be a status such as 200, a class such as 2xx, or a list of them, found `700`"
+            ]
         ),
         (
             "{ get: /x, expect: { within: soon } }",
@@ -58,7 +72,10 @@ import Testing
             "{ get: /x, expect: { json: { a: \"< fast\" } } }",
             ["1:33: `json.a`: `< fast` compares with no number; a condition is written `< 100` or `!= 0`"]
         ),
-        ("{ get: /x, expect: { json: 5 } }", ["1:28: `json` must be a mapping of paths to values, found `5`"]),
+        (
+            "{ get: /x, expect: { json: 5 } }",
+            ["1:28: `json` must be a mapping of paths to values, found `5`"]
+        ),
         (
             "{ get: /x, capture: { \"a b\": c } }",
             ["1:23: `a b` cannot name a captured value: letters, digits, `_` and `-` can"]
@@ -69,15 +86,17 @@ import Testing
         ),
         (
             "{ get: \"/x/${version\" }",
-            ["1:8: `get` has a `${` that is not a name followed by `}`: `/x/${version`; write `$${` for a plain `${`"]
+            [
+                "1:8: `get` has a `${` that is not a name followed by `}`: `/x/${version`; write `$${` for a plain `${`"
+            ]
         ),
         (
             "{ get: x,\n via: nowhere, expect: { within: 1, statsu: 2 } }",
             [
                 "1:8: `x` is neither a path that begins with `/` nor an http or https URL",
                 "2:7: `via` must be candidate, stable, public, balancer, found `nowhere`",
-                "2:33: `within` must be a duration such as 250ms, 30s, 10m, 1h30m or 7d, found `1`",
-                "2:36: `expect` has no key `statsu`; did you mean `status`?",
+                "2:34: `within` must be a duration such as 250ms, 30s, 10m, 1h30m or 7d, found `1`",
+                "2:37: `expect` has no key `statsu`; did you mean `status`?",
             ]
         ),
     ])
@@ -90,7 +109,10 @@ import Testing
     @Test func `a bad regular expression is reported at its place`() throws {
         let (action, messages) = StepBench.decode(HTTPStep.kind(), #"{ get: /x, expect: { body: "a(" } }"#)
         #expect(action == nil)
-        #expect(messages.count == 1 && messages.first?.hasPrefix("1:28: `body` is not a regular expression") == true)
+        #expect(
+            messages.count == 1
+                && messages.first?.hasPrefix("1:28: `body` is not a regular expression") == true
+        )
     }
 
     @Test func `references are those of every text`() throws {
@@ -107,7 +129,9 @@ import Testing
         #expect(step.summary == "POST /a/${steps.s.a}")
     }
 
-    @Test(arguments: [("get", true), ("head", true), ("post", false), ("put", false), ("patch", false), ("delete", false)])
+    @Test(arguments: [
+        ("get", true), ("head", true), ("post", false), ("put", false), ("patch", false), ("delete", false),
+    ])
     func `only what looks is read-only`(method: String, isReadOnly: Bool) throws {
         let step = try StepBench.make(HTTPStep.kind(), "{ \(method): /x, capture: { a: b } }")
         #expect(step.isReadOnly == isReadOnly)
@@ -121,7 +145,10 @@ import Testing
             Issue.record("no properties")
             return
         }
-        let (_, messages) = StepBench.decode(HTTPStep.kind(), "{ get: /x, xxxxxxxxxx: 1, expect: { xxxxxxxxxx: 1 } }")
+        let (_, messages) = StepBench.decode(
+            HTTPStep.kind(),
+            "{ get: /x, xxxxxxxxxx: 1, expect: { xxxxxxxxxx: 1 } }"
+        )
         let list = { (names: [String]) in "it takes \(names.sorted().joined(separator: ", "))" }
         #expect(messages.contains { $0.hasSuffix(list(Array(properties.keys))) }, "\(messages)")
         #expect(messages.contains { $0.hasSuffix(list(Array(expect.keys))) }, "\(messages)")

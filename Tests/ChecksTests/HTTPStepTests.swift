@@ -19,7 +19,10 @@ import Testing
 
     /// The failure's message with the port and the time taken out.
     private func failureMessage(
-        _ text: String, at server: RawServer, plain: [String: String] = [:], secrets: [String: String] = [:],
+        _ text: String,
+        at server: RawServer,
+        plain: [String: String] = [:],
+        secrets: [String: String] = [:],
         deadline: Span = .seconds(5)
     ) async throws -> String {
         let failure = await #expect(throws: StepFailure.self) {
@@ -55,18 +58,12 @@ import Testing
     }
 
     @Test func `a hostile body is cut short, escaped, and shows no secret`() async throws {
-        let body = "token s3cr3t\u{1B}[2J\u{202E}\n" + String(repeating: "x", count: 2000)
-        try await RawServer.answering("HTTP/1.1 500 \u{1B}]0;x\r\nContent-Length: 2045\r\n\r\n\(body)") { server in
-            let message = try await failureMessage(
-                "{ get: \"/x?t=${secret.T}\" }", at: server, secrets: ["secret.T": "s3cr3t"], deadline: .seconds(1)
-            )
-            #expect(!message.contains("s3cr3t"))
-            #expect(!message.contains("\u{1B}"))
-        }
         let whole = "token s3cr3t\u{1B}[2J\n" + String(repeating: "x", count: 2000)
         try await RawServer.answering(StepBench.answer(whole, status: "500 \u{1B}]0;x")) { server in
             let message = try await failureMessage(
-                "{ get: \"/x?t=${secret.T}\" }", at: server, secrets: ["secret.T": "s3cr3t"]
+                "{ get: \"/x?t=${secret.T}\" }",
+                at: server,
+                secrets: ["secret.T": "s3cr3t"]
             )
             #expect(message.contains("answered  500 \\u{1B}]0;x"))
             #expect(message.contains("body      token ***\\u{1B}[2J\\nxxx"))
@@ -80,8 +77,14 @@ import Testing
         try await RawServer.answering(answer) { server in
             let text = "{ get: /x, expect: { headers: { content-type: application/json }, json: { a: 1 } } }"
             let message = try await failureMessage(text, at: server)
-            #expect(message.contains("  expected  header content-type: application/json\n  answered  text/html\n"))
-            #expect(message.contains("  expected  a JSON body\n  answered  not JSON: no value at byte 0 (text/html)\n"))
+            #expect(
+                message.contains("  expected  header content-type: application/json\n  answered  text/html\n")
+            )
+            #expect(
+                message.contains(
+                    "  expected  a JSON body\n  answered  not JSON: no value at byte 0 (text/html)\n"
+                )
+            )
         }
     }
 
@@ -98,7 +101,8 @@ import Testing
         try await RawServer.behaving({ $0.hold() }) { server in
             let message = try await failureMessage("{ get: /x, expect: { within: 300ms } }", at: server)
             #expect(
-                message == "GET http://127.0.0.1:PORT/x: no answer within 300ms (connected after N ms, then nothing)"
+                message
+                    == "GET http://127.0.0.1:PORT/x: no answer within 300ms (connected after N ms, then nothing)"
             )
             let late = try await failureMessage("{ get: /x }", at: server, deadline: .milliseconds(400))
             #expect(late.contains("no answer within 400ms (connected after"))
@@ -115,7 +119,9 @@ import Testing
 
     @Test func `an answer as expected is captured from`() async throws {
         let body = #"{"session_id":12345678901234567890,"user":{"name":"Ana"},"ok":true}"#
-        try await RawServer.answering(StepBench.answer(body, status: "201 Created", headers: "X-Left: 12\r\n")) { server in
+        try await RawServer.answering(
+            StepBench.answer(body, status: "201 Created", headers: "X-Left: 12\r\n")
+        ) { server in
             let text = """
                 { post: /api/sessions, json: { title: "Smoke ${version}", n: 5, t: "5", yes: true, l: [null, 1.50] },
                   bearer: "${secret.T}", headers: { X-Run: "${run}" },
@@ -123,7 +129,10 @@ import Testing
                   capture: { id: session_id, who: user.name, fine: ok } }
                 """
             let result = try await perform(
-                text, at: server, plain: ["version": "v\"1", "run": "R1"], secrets: ["secret.T": "tok"]
+                text,
+                at: server,
+                plain: ["version": "v\"1", "run": "R1"],
+                secrets: ["secret.T": "tok"]
             )
             #expect(result.captures == ["id": "12345678901234567890", "who": "Ana", "fine": "true"])
             #expect(result.summary.hasPrefix("201 in "))
@@ -149,7 +158,8 @@ import Testing
             let plain = ["steps.s.id": "../a?b#c d/ä", "steps.s.q": "x&admin=1"]
             _ = try await perform(
                 "{ post: \"/s/${steps.s.id}/end\", form: { q: \"${steps.s.q}\", \"a b\": 1 } }",
-                at: server, plain: plain
+                at: server,
+                plain: plain
             )
             let sent = try #require(server.requests.first)
             #expect(sent.hasPrefix("POST /s/..%2Fa%3Fb%23c%20d%2F%C3%A4/end HTTP/1.1\r\n"))
@@ -159,7 +169,8 @@ import Testing
 
     @Test(arguments: [
         ("{ get: /x }", "/x", "127.0.0.1"), ("{ get: /x, via: stable }", "/stable/x", "127.0.0.1"),
-        ("{ get: /x, via: balancer }", "/x", "mina.test"), ("{ get: \"${candidate.url}/y\" }", "/y", "127.0.0.1"),
+        ("{ get: /x, via: balancer }", "/x", "mina.test"),
+        ("{ get: \"${candidate.url}/y\" }", "/y", "127.0.0.1"),
     ])
     func `a path goes where via says`(text: String, path: String, host: String) async throws {
         try await RawServer.answering(StepBench.answer("{}")) { server in
@@ -172,7 +183,9 @@ import Testing
     @Test func `a line break in a value cannot become a header`() async throws {
         try await RawServer.answering(StepBench.answer("{}")) { server in
             let message = try await failureMessage(
-                "{ get: /x, headers: { X-A: \"${steps.s.a}\" } }", at: server, plain: ["steps.s.a": "1\r\nX-B: 2"]
+                "{ get: /x, headers: { X-A: \"${steps.s.a}\" } }",
+                at: server,
+                plain: ["steps.s.a": "1\r\nX-B: 2"]
             )
             #expect(message.contains("the header X-A has a line break or a control character in it"))
             #expect(server.requests.isEmpty)
@@ -184,7 +197,9 @@ import Testing
         try await RawServer.answering(answer) { server in
             let kind = HTTPStep.kind()
             let step = try StepBench.make(kind, "{ get: /x }")
-            for (run, id) in [("R1", "validate/1"), ("R1", "validate/2"), ("R1", "drain/1"), ("R2", "validate/1")] {
+            for (run, id) in [
+                ("R1", "validate/1"), ("R1", "validate/2"), ("R1", "drain/1"), ("R2", "validate/1"),
+            ] {
                 let values = ["candidate.url": server.url]
                 _ = try await step.perform(StepBench.attempt(values, run: run, step: id))
             }

@@ -25,8 +25,10 @@ import Testing
         "{ status: healthy }", "{ version: ${version} }", #"{ version: "v2.5.0", status: "healthy" }"#,
         "{ n: 1.1 }", "{ n: 1.10 }", "{ n: 11e-1 }", "{ big: 9007199254740993 }", #"{ text: "99" }"#,
         "{ flag: true }", "{ nothing: null }", "{ nothing: ~ }", #"{ n: "< 2" }"#, #"{ n: "<= 1.1" }"#,
-        #"{ n: ">= 1.1" }"#, #"{ n: "> 1" }"#, #"{ n: "!= 1" }"#, #"{ n: "== 1.1" }"#, #"{ zero: "< 0.001" }"#,
-        #"{ n: "<2" }"#, "{ db.pool.size: 5 }", "{ db: { pool: { used: 2 } } }", #"{ db: { pool.used: "< 3" } }"#,
+        #"{ n: ">= 1.1" }"#, #"{ n: "> 1" }"#, #"{ n: "!= 1" }"#, #"{ n: "== 1.1" }"#,
+        #"{ zero: "< 0.001" }"#,
+        #"{ n: "<2" }"#, "{ db.pool.size: 5 }", "{ db: { pool: { used: 2 } } }",
+        #"{ db: { pool.used: "< 3" } }"#,
         "{ list: [1, { a: 2 }] }", "{ list[1].b: 3 }", #"{ '["a.b"]': dotted }"#, "{ n: ${steps.x.n} }",
     ])
     func `an answer that is as expected passes`(expected: String) throws {
@@ -48,7 +50,10 @@ import Testing
         (#"{ huge: "> 5" }"#, "json huge > 5", "the number 1e999"),
         (#"{ nothing: "< 5" }"#, "json nothing < 5", "null, which is not a number"),
         (#"{ zero: ${hostile} }"#, #"json zero "< 5""#, "the number 0"),
-        ("{ missing: 1 }", "json missing", "the answer has no key `missing`; it has a.b, big, db, flag, huge, list, n, nan, …"),
+        (
+            "{ missing: 1 }", "json missing",
+            "the answer has no key `missing`; it has a.b, big, db, flag, huge, list, n, nan, …"
+        ),
         ("{ db.pool: 5 }", "json db.pool 5", "an object"),
         ("{ db: { pool: { used: 3 } } }", "json db.pool.used 3", "2"),
         ("{ list: [1] }", "json list a list of 1", "a list of 2"),
@@ -56,7 +61,9 @@ import Testing
         ("{ status: { a: 1 } }", "json status.a", #"the answer is the text "healthy", it has no key `a`"#),
     ])
     func `an answer that is not as expected says what came`(
-        expected: String, wanted: String, answered: String
+        expected: String,
+        wanted: String,
+        answered: String
     ) throws {
         #expect(try mismatches(expected) == [Mismatch(wanted, answered)])
     }

@@ -6,7 +6,10 @@ import Testing
 @Suite struct SmallStepTests {
     @Test func `tcp connects, and names a dead port`() async throws {
         try await RawServer.behaving({ $0.hold() }) { server in
-            let step = try StepBench.make(TCPStep.kind(), "{ address: \"${env.HOST}:\(server.port)\", within: 2s }")
+            let step = try StepBench.make(
+                TCPStep.kind(),
+                "{ address: \"${env.HOST}:\(server.port)\", within: 2s }"
+            )
             let result = try await step.perform(StepBench.attempt(["env.HOST": "127.0.0.1"]))
             #expect(result.summary.hasPrefix("connected in "))
             #expect(step.references.map(\.name) == ["env.HOST"])

@@ -6,7 +6,9 @@ enum StepBench {
     struct Undecodable: Error { let messages: [String] }
 
     static func decode(
-        _ kind: StepKind, _ text: String, publicURL: String? = nil
+        _ kind: StepKind,
+        _ text: String,
+        publicURL: String? = nil
     ) -> (action: (any StepAction)?, messages: [String]) {
         let diagnostics = Diagnostics()
         let context = StepContext(phase: .validate, service: "mina", folder: "/", publicURL: publicURL)
@@ -31,8 +33,13 @@ enum StepBench {
         deadline: Span = .seconds(5)
     ) -> StepAttempt {
         StepAttempt(
-            run: RunID(rawValue: run), step: StepID(rawValue: step), number: 1, deadline: deadline,
-            values: Values(plain: plain, secrets: secrets), folder: "/", report: { _ in }
+            run: RunID(rawValue: run),
+            step: StepID(rawValue: step),
+            number: 1,
+            deadline: deadline,
+            values: Values(plain: plain, secrets: secrets),
+            folder: "/",
+            report: { _ in }
         )
     }
 

@@ -2,7 +2,7 @@ import ChildProcesses
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.ownFolder, .timeLimit(.minutes(2)))
 struct ShortCommandTests {
     private func shell(
         _ text: String,
@@ -82,7 +82,7 @@ struct ShortCommandTests {
     }
 
     @Test func `says why nothing was started`() async throws {
-        let scratch = try Scratch()
+        let scratch = try #require(Scratch.current)
         try Data("x".utf8).write(to: URL(filePath: scratch.file("plain")))
         try Data("#!/no/such/interpreter\n".utf8).write(to: URL(filePath: scratch.file("script")))
         #expect(chmod(scratch.file("script"), 0o755) == 0)

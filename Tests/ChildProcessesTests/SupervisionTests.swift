@@ -3,14 +3,14 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.ownFolder, .timeLimit(.minutes(3)))
 struct SupervisionTests {
     private let scratch: Scratch
     private let process: SupervisedProcess
     private let lines = Lines()
 
     init() throws {
-        scratch = try Scratch()
+        scratch = try #require(Scratch.current)
         process = SupervisedProcess(folder: scratch.file("step"))
     }
 
@@ -193,6 +193,7 @@ struct SupervisionTests {
         guard case .running(let supervisor?) = process.state() else {
             throw Unexpected(what: "\(process.state())")
         }
+        #expect(getsid(supervisor) == supervisor, "a session of its own")
         #expect(kill(supervisor, SIGKILL) == 0)
         let error = await #expect(throws: SupervisionError.self) { _ = try await process.wait { _ in } }
         #expect(error == .lost)

@@ -5,12 +5,12 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.ownFolder, .timeLimit(.minutes(2)))
 struct CommandStepTests {
     private let scratch: Scratch
     private let lines = Lines()
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try #require(Scratch.current) }
 
     private func attempt(
         _ number: Int = 1,

@@ -2,7 +2,7 @@ import ChildProcesses
 import Foundation
 import Testing
 
-/// A temporary folder of a test's own, removed with it.
+/// A temporary folder of a test's own; ``OwnFolder`` makes it and takes it away.
 final class Scratch: Sendable {
     let path: String
 
@@ -16,7 +16,9 @@ final class Scratch: Sendable {
         path = url.path
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    @TaskLocal static var current: Scratch?
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
@@ -29,6 +31,26 @@ final class Scratch: Sendable {
             FileManager.default.contents(atPath: file(name)).map { (name, Array($0)) }
         }
     }
+}
+
+/// Gives every test of a suite its own folder and removes it before the test counts as ended: an object's end
+/// may come after the last test's, when the process is already going down.
+struct OwnFolder: SuiteTrait, TestTrait, TestScoping {
+    var isRecursive: Bool { true }
+
+    func provideScope(
+        for test: Test,
+        testCase: Test.Case?,
+        performing body: @Sendable () async throws -> Void
+    ) async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        try await Scratch.$current.withValue(scratch) { try await body() }
+    }
+}
+
+extension Trait where Self == OwnFolder {
+    static var ownFolder: Self { Self() }
 }
 
 /// The executable that the package builds beside the tests and that becomes the supervisor.

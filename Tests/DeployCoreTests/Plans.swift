@@ -17,20 +17,20 @@ enum Plans {
             kind: .approval(people: approvals),
             deadline: .minutes(60)
         )
-        let shift = Phase.shift(SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60)))
-        let drain = Phase.drain(DrainPhase(request: step(.drain, 1, "tell the app to drain")))
+        let shift = Phase.shift(phase: SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60)))
+        let drain = Phase.drain(phase: DrainPhase(request: step(.drain, 1, "tell the app to drain")))
         return Plan(
             service: "mina",
             version: version,
             stable: EnvironmentName("blue"),
             candidate: EnvironmentName("green"),
             phases: [
-                .steps(StepsPhase(.preflight, groups: [[inspect]])),
-                .steps(StepsPhase(.prepare, groups: [[step(.prepare, 1, "deploy"), cleanUp]])),
-                .steps(StepsPhase(.migrate, groups: [[migration]])),
-                .steps(StepsPhase(.validate, groups: [parallel] + (approvals > 0 ? [[gate]] : []))),
+                .steps(phase: StepsPhase(.preflight, groups: [[inspect]])),
+                .steps(phase: StepsPhase(.prepare, groups: [[step(.prepare, 1, "deploy"), cleanUp]])),
+                .steps(phase: StepsPhase(.migrate, groups: [[migration]])),
+                .steps(phase: StepsPhase(.validate, groups: [parallel] + (approvals > 0 ? [[gate]] : []))),
             ] + (drainsAfterwards ? [shift, drain] : [drain, shift])
-                + [.monitor(MonitorPhase(length: .minutes(15)))],
+                + [.monitor(phase: MonitorPhase(length: .minutes(15)))],
             rollback: RollbackPlan(
                 gradual: [Percent(25), .zero].compactMap { $0 },
                 steps: then.enumerated().map { step(.rollback, $0 + 1, $1) }

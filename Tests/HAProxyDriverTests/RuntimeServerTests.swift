@@ -17,4 +17,13 @@ struct RuntimeServerTests {
         #expect(RuntimeServer.parse("Can't find backend.\n\n") == nil)
         #expect(RuntimeServer.parse("") == nil)
     }
+
+    @Test func `weights that rise are set before those that fall`() {
+        let servers = [("b1", 100), ("b2", 3), ("g1", 0), ("g2", 7)].map {
+            RuntimeServer(name: $0.0, weight: $0.1, adminState: 0, operationalState: 2)
+        }
+        let order = HAProxyBalancer.order(["b1": 0, "b2": 0, "g1": 1, "g2": 7], of: servers)
+        #expect(order.map(\.server) == ["g1", "b1", "b2"])
+        #expect(order.map(\.weight) == [1, 0, 0])
+    }
 }

@@ -117,7 +117,9 @@ import Testing
     @Test func `a refused connection names the address`() async throws {
         let port = try RawServer.deadPort()
         let request = HTTPRequest(url: "http://127.0.0.1:\(port)/")
-        await #expect(throws: HTTPError.refused(address: "127.0.0.1:\(port)")) { try await client.send(request) }
+        await #expect(throws: HTTPError.refused(address: "127.0.0.1:\(port)")) {
+            try await client.send(request)
+        }
     }
 
     @Test func `a link-local address is never connected to`() async {

@@ -37,7 +37,8 @@ import Testing
             connection.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 209715200\r\n\r\n")
             while connection.send([UInt8](repeating: 0x1F, count: 65_536)) {}
         },
-        Case("cuts the body off", "the connection ended after status 200 and 3 bytes of the body") { connection in
+        Case("cuts the body off", "the connection ended after status 200 and 3 bytes of the body") {
+            connection in
             connection.readRequest()
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
         },
@@ -95,7 +96,9 @@ import Testing
     @Test func `bytes that are not UTF-8 come through`() async throws {
         try await RawServer.behaving({ connection in
             connection.readRequest()
-            connection.send(Array("HTTP/1.1 200 \u{1B}[31mOK\r\nContent-Length: 2\r\nX-Odd: a".utf8) + [0xFF, 0x0D, 0x0A])
+            connection.send(
+                Array("HTTP/1.1 200 \u{1B}[31mOK\r\nContent-Length: 2\r\nX-Odd: a".utf8) + [0xFF, 0x0D, 0x0A]
+            )
             connection.send([0x0D, 0x0A, 0xC3, 0x28])
         }) { server in
             let response = try await HTTPClient().send(HTTPRequest(url: server.url))
@@ -108,6 +111,15 @@ import Testing
         try await RawServer.answering("HTTP/1.1 204 No Content\r\n\r\n") { server in
             _ = try await HTTPClient().send(HTTPRequest(url: server.url))
             #expect(server.requests.first?.lowercased().contains("accept-encoding") == false)
+        }
+    }
+
+    @Test(arguments: ["http", "https"])
+    func `a port that takes no connection is told from a silent server`(scheme: String) async throws {
+        try await RawServer.withFullPort { port in
+            let request = HTTPRequest(url: "\(scheme)://127.0.0.1:\(port)/", deadline: .milliseconds(400))
+            let error = await #expect(throws: HTTPError.self) { try await HTTPClient().send(request) }
+            #expect(error?.message == "no answer within 400 ms (no connection to 127.0.0.1:\(port))")
         }
     }
 

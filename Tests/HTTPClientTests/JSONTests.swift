@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct JSONTests {
     @Test func `every kind of value is read, and numbers keep their text`() throws {
-        let text = #" {"a":[1,-0.50,1e3,12345678901234567890],"b":{"c":"\u00e4\ud83d\ude00\n/"},"d":true,"e":null} "#
+        let text =
+            #" {"a":[1,-0.50,1e3,12345678901234567890],"b":{"c":"\u00e4\ud83d\ude00\n/"},"d":true,"e":null} "#
         let document = try JSONDocument(Array(text.utf8))
         #expect(try document.value(at: "a[1]") == .number("-0.50"))
         #expect(try document.value(at: "a[3]") == .number("12345678901234567890"))
@@ -17,9 +18,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\":1,}", 7), ("01", 1), ("1.", 2), (".5", 0), ("+1", 0), ("NaN", 0),
+        ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\":1,}", 7), ("01", 1), ("1.", 2), (".5", 0), ("+1", 0),
+        ("NaN", 0),
         ("Infinity", 0), ("-", 1), ("1e", 2), ("tru", 0), ("\"a", 2), ("\"\n\"", 2), ("\"\\x\"", 3),
-        ("\"\\ud800\"", 7), ("\"\\u12g4\"", 3), ("{\"a\":1,\"a\":2}", 7), ("1 2", 2), ("{a:1}", 1), ("[1 2]", 3),
+        ("\"\\ud800\"", 7), ("\"\\u12g4\"", 3), ("{\"a\":1,\"a\":2}", 7), ("1 2", 2), ("{a:1}", 1),
+        ("[1 2]", 3),
         ("// c\n1", 0), ("{\"a\" 1}", 5),
     ])
     func `what is not JSON is refused at its byte`(text: String, offset: Int) {

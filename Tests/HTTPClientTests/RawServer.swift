@@ -51,16 +51,21 @@ final class RawServer: Sendable {
 
     /// Runs `body` with a server that answers every request with `text`.
     static func answering<Result>(
-        _ text: String, _ body: (RawServer) async throws -> Result
+        _ text: String,
+        _ body: (RawServer) async throws -> Result
     ) async throws -> Result {
-        try await behaving({ connection in
-            connection.readRequest()
-            connection.send(text)
-        }, body)
+        try await behaving(
+            { connection in
+                connection.readRequest()
+                connection.send(text)
+            },
+            body
+        )
     }
 
     static func behaving<Result>(
-        _ behaviour: @escaping @Sendable (RawConnection) -> Void, _ body: (RawServer) async throws -> Result
+        _ behaviour: @escaping @Sendable (RawConnection) -> Void,
+        _ body: (RawServer) async throws -> Result
     ) async throws -> Result {
         let server = try RawServer(behaviour)
         defer { server.stop() }
@@ -72,6 +77,27 @@ final class RawServer: Sendable {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         return try bindPort(descriptor)
+    }
+
+    /// A port whose queue of connections is full, so that the kernel answers no further one.
+    static func withFullPort<Result>(_ body: (Int) async throws -> Result) async throws -> Result {
+        let stream = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
+        let listener = socket(AF_INET, stream, 0)
+        let clients = (0..<4).map { _ in socket(AF_INET, stream, 0) }
+        defer { for descriptor in [listener] + clients { close(descriptor) } }
+        let port = try bindPort(listener)
+        guard listen(listener, 0) == 0 else { throw Failure(call: "listen", number: errno) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = UInt16(port).bigEndian
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+                for client in clients { _ = connect(client, pointer, length) }
+            }
+        }
+        return try await body(port)
     }
 
     private static func bindPort(_ listener: Int32) throws -> Int {

@@ -3,13 +3,17 @@ import HTTPClient
 import Testing
 
 @Suite struct TLSTests {
-    @Test func `a self-signed certificate is not trusted, unless it is named as the authority`() async throws {
+    @Test func `a self-signed certificate is not trusted, unless it is named as the authority`() async throws
+    {
         try await OpenSSLServer.run { server in
             let url = "https://mina.test:\(server.port)/"
             var request = HTTPRequest(url: url, deadline: .seconds(10))
             request.connectTo = HTTPEndpoint(host: "127.0.0.1", port: server.port)
             let error = await #expect(throws: HTTPError.self) { try await HTTPClient().send(request) }
-            #expect(error?.message.hasPrefix("the certificate is not trusted: self-signed") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.hasPrefix("the certificate is not trusted: self-signed") == true,
+                "\(String(describing: error))"
+            )
 
             request.caFile = server.certificate
             let response = try await HTTPClient().send(request)
@@ -36,7 +40,10 @@ import Testing
         }) { server in
             let request = HTTPRequest(url: "https://127.0.0.1:\(server.port)/")
             let error = await #expect(throws: HTTPError.self) { try await HTTPClient().send(request) }
-            #expect(error?.message.hasPrefix("the TLS handshake failed") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.hasPrefix("the TLS handshake failed") == true,
+                "\(String(describing: error))"
+            )
         }
     }
 }
@@ -53,13 +60,18 @@ private struct OpenSSLServer {
         let certificate = folder.appending(path: "cert.pem").path
         let key = folder.appending(path: "key.pem").path
         let maker = try start(
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                "-days", "2",
+            ]
                 + ["-keyout", key, "-out", certificate, "-subj", "/CN=mina.test"]
                 + ["-addext", "subjectAltName=DNS:mina.test"]
         )
         maker.process.waitUntilExit()
         try #require(maker.process.terminationStatus == 0)
-        let server = try start(["s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www"])
+        let server = try start([
+            "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www",
+        ])
         defer {
             // A child of a dispatch thread may have SIGTERM blocked.
             kill(server.process.processIdentifier, SIGKILL)

@@ -87,7 +87,7 @@ struct RandomTextTests {
         let words = [
             "upstream app {", "server a weight=2 down;", "http {", "x_by_lua_block {", "}", "--[[", "'",
         ]
-        for _ in 0..<3000 {
+        for _ in 0..<1000 {
             var text: [UInt8] = []
             for _ in 0..<Int.random(in: 0..<30, using: &random) {
                 if Bool.random(using: &random) {
@@ -108,7 +108,7 @@ struct RandomTextTests {
         var random = SeededGenerator(seed: seed)
         let hostile = Array(" ;{}\"'\\#$\n\r".utf8)
         for sample in try Corpus.everything() where !sample.bytes.isEmpty && sample.bytes.count < 20_000 {
-            for _ in 0..<10 {
+            for _ in 0..<4 {
                 var text = sample.bytes
                 for _ in 0..<Int.random(in: 1...4, using: &random) where !text.isEmpty {
                     let place = Int.random(in: 0..<text.count, using: &random)

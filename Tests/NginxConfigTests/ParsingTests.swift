@@ -47,8 +47,8 @@ struct ParsingTests {
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
 
-    @Test func `nesting a million deep neither traps nor takes long`() throws {
-        let deep = bytes(String(repeating: "a{", count: 1_000_000) + String(repeating: "}", count: 1_000_000))
+    @Test func `nesting a hundred thousand deep neither traps nor takes long`() throws {
+        let deep = bytes(String(repeating: "a{", count: 100_000) + String(repeating: "}", count: 100_000))
         #expect(try NginxConfiguration(parsing: deep).bytes.count == deep.count)
         #expect(throws: ConfigurationError.self) { try NginxConfiguration(parsing: deep.dropLast()) }
     }

@@ -140,6 +140,17 @@ struct NginxFailureTests {
         #expect(lab.folder.text("app.conf") == before)
     }
 
+    @Test func `an emergency with nginx gone leaves the file on the stable environment`() async throws {
+        let lab = try await NginxLab()
+        let before = lab.folder.text("app.conf")
+        _ = try await lab.balancer.commit(try await lab.balancer.stage(try greenHas(100), token: firstToken))
+        lab.end()
+        let error = await failure { _ = try await lab.successor().restore(by: Actor("ana"), reason: "bad") }
+        guard case .unknown(let text) = error else { Issue.record("\(String(describing: error))"); return }
+        #expect(text.contains("nginx is not running"))
+        #expect(lab.folder.text("app.conf") == before)
+    }
+
     @Test func `an emergency without a mark says how to go on`() async throws {
         let lab = try await NginxLab()
         let error = await failure { _ = try await lab.balancer.restore(by: Actor("ana"), reason: "bad") }

@@ -44,6 +44,13 @@ final class NginxLab: Sendable {
         balancer = NginxBalancer(settings, timekeeper: LabClock())
         let door = door
         try await eventually("nginx answers") { !WebClient.get(door).isEmpty }
+        // The kernel tells the start of a process in ticks of 10 ms: what is changed now must count as later.
+        let (master, folder) = (process.id, folder)
+        try await eventually("workers that are a tick old") {
+            try? folder.write("tick", "")
+            let now = (try? SafeFile.read("\(path)/tick"))?.modified ?? FileTime(nanoseconds: 0)
+            return NginxMaster(master)?.activeWorkers().allSatisfy { $0.started.upperBound < now } ?? false
+        }
     }
 
     /// Another process's view of the same balancer: it knows nothing of what this one staged.
@@ -52,6 +59,8 @@ final class NginxLab: Sendable {
         change(&settings)
         return NginxBalancer(settings, timekeeper: LabClock())
     }
+
+    func end() { process.end() }
 
     func shares(of count: Int = 40) -> [String: Int] { WebClient.shares(door, of: count) }
 

@@ -51,7 +51,7 @@ enum Sample {
             version: try version(),
             stable: EnvironmentName("blue"),
             candidate: EnvironmentName("green"),
-            phases: [.shift(.instant)]
+            phases: [.shift(phase: .instant)]
         )
         return RunEvent(at: now, .started(plan: plan))
     }

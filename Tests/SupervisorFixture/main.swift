@@ -1,7 +1,8 @@
 import ChildProcesses
 import Glibc
 
-// `supervise-step FOLDER`: the supervisor. `start-and-die FOLDER SCRIPT`: starts one and is killed.
+// `supervise-step FOLDER`: the supervisor. `start-and-die FOLDER SCRIPT`: starts one and is killed with
+// its process group.
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { exit(64) }
 if arguments[1] == StepSupervisor.verb { StepSupervisor.main(folder: arguments[2]) }
@@ -12,4 +13,5 @@ let order = StepOrder(
     deadlineMilliseconds: 30_000
 )
 try await SupervisedProcess(folder: arguments[2]).start(order, executable: "/proc/self/exe")
-kill(getpid(), SIGKILL)
+// The whole group, as when a terminal or a service is closed.
+kill(0, SIGKILL)

@@ -5,7 +5,7 @@
 /// a database backwards, on purpose.
 public enum Effect: Hashable, Codable, Sendable {
     /// Carry out a step of kind `action` or `inspectBalancers`.
-    case step(Step)
+    case step(step: Step)
     /// Wait for approvals; answered `.failed` when `until` has passed.
     case approval(step: Step, people: Int, until: Timestamp)
     /// Answer `.succeeded` at `until`.
@@ -13,7 +13,7 @@ public enum Effect: Hashable, Codable, Sendable {
     /// Make `candidate` the candidate's share at every balancer, verified, or change nothing.
     case route(candidate: Percent)
     /// Judge the traffic; answer by `.judged`.
-    case watch(Watch)
+    case watch(watch: Watch)
     /// Wait until the stable environment has no connections or `until` has passed.
     case drain(until: Timestamp)
 }

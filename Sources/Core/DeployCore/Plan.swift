@@ -56,10 +56,10 @@ public enum PhaseName: String, Hashable, Codable, Sendable, CaseIterable, Custom
 
 /// One phase of a plan. A file per kind under `Phases/` holds its logic.
 public enum Phase: Hashable, Codable, Sendable {
-    case steps(StepsPhase)
-    case drain(DrainPhase)
-    case shift(SwitchPhase)
-    case monitor(MonitorPhase)
+    case steps(phase: StepsPhase)
+    case drain(phase: DrainPhase)
+    case shift(phase: SwitchPhase)
+    case monitor(phase: MonitorPhase)
 
     public var name: PhaseName {
         switch self {

@@ -69,7 +69,7 @@ extension Draft {
         guard case .released(let since, let next) = state.stage, next < state.plan.followUps.count else {
             return
         }
-        if case .wait = pending.effect { return issue(.step(state.plan.followUps[next].step)) }
+        if case .wait = pending.effect { return issue(.step(step: state.plan.followUps[next].step)) }
         state.stage = .released(since: since, next: next + 1)
         awaitFollowUp(next + 1, since: since)
     }

@@ -75,7 +75,7 @@ extension Draft {
         journey.leg = .tidying(step: done + 1)
         state.stage = .returning(journey: journey)
         guard done + 1 < state.plan.rollback.steps.count else { return concludeIfSettled() }
-        issue(.step(state.plan.rollback.steps[done + 1]))
+        issue(.step(step: state.plan.rollback.steps[done + 1]))
     }
 
     /// Turns a gradual way back into an instant one.

@@ -13,7 +13,8 @@ package struct Backend: Hashable, Sendable {
     ///
     /// With ``BackendServer/isConditional`` a name may occur more than once.
     package let servers: [BackendServer]
-    /// The algorithm of `balance`, from here or from the section's `defaults`; `nil` is HAProxy's `roundrobin`.
+    /// The algorithm of `balance`, from here or from the section's `defaults`; `nil` is HAProxy's
+    /// `roundrobin`.
     package let balance: String?
     /// `server-template` makes servers that are not in ``servers``.
     package let hasServerTemplate: Bool
@@ -26,7 +27,8 @@ package struct BackendServer: Hashable, Sendable {
     package let name: String
     /// As the file has it: `127.0.0.1:8080`, `unix@/run/app.sock`.
     package let address: String
-    /// What the line itself says; `nil` when it says nothing, or nothing that can be read here (`"${WEIGHT}"`).
+    /// What the line itself says; `nil` when it says nothing, or nothing that can be read here
+    /// (`"${WEIGHT}"`).
     package let weight: Int?
     /// The weight in force: the line's, else that of the `default-server` lines before it, else 1.
     ///

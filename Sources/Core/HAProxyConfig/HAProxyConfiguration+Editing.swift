@@ -1,9 +1,9 @@
 extension HAProxyConfiguration {
     /// Gives servers of one backend their weights, and changes nothing but their `weight` words.
     ///
-    /// A number is changed where it stands, in its quotes; all of them, where a server has several. Where there
-    /// is none, ` weight N` goes behind the address; weight 1 is not written where no `default-server` could say
-    /// otherwise. Setting the same again changes no byte.
+    /// A number is changed where it stands, in its quotes; all of them, where a server has several. Where
+    /// there is none, ` weight N` goes behind the address; weight 1 is not written where no `default-server`
+    /// could say otherwise. Setting the same again changes no byte.
     ///
     /// - Precondition: `backend` comes from this configuration, each `server` is an index of its servers and
     ///   each weight is 0 through 256. Of several assignments to one server the last counts.

@@ -1,8 +1,8 @@
 /// Finds the words of each line by the rules of HAProxy's own tokenizer (`parse_line`, 2.6).
 ///
-/// A line is a statement: there is no continuation, and a carriage return ends it, whatever follows. `#` outside
-/// quotes begins a comment even inside a word. A backslash keeps the next byte from meaning anything, outside
-/// single quotes.
+/// A line is a statement: there is no continuation, and a carriage return ends it, whatever follows. `#`
+/// outside quotes begins a comment even inside a word. A backslash keeps the next byte from meaning anything,
+/// outside single quotes.
 struct Scanner {
     let bytes: [UInt8]
     private(set) var words: [Word] = []

@@ -42,7 +42,8 @@ struct ServerParameters {
         Int(text.prefix { $0.isASCII && $0.isNumber })
     }
 
-    /// Keywords whose argument could read `weight` or `backup` without being that keyword: free text and names.
+    /// Keywords whose argument could read `weight` or `backup` without being that keyword: free text and
+    /// names.
     private static let takesArgument: Set<String> = [
         "addr", "agent-addr", "agent-send", "alpn", "ca-file", "check-alpn", "check-proto", "check-sni",
         "ciphers",

@@ -1,9 +1,9 @@
 extension NginxConfiguration {
     /// Gives servers of one upstream their weights, and changes nothing but their `weight=` and `down` words.
     ///
-    /// A `weight=` word is changed where it stands, in its quotes; all of them, where a server has several. A new
-    /// word goes behind the last argument. `down` goes together with the one blank before it. Weight 1 is not
-    /// written where there was none. Setting the same again changes no byte.
+    /// A `weight=` word is changed where it stands, in its quotes; all of them, where a server has several. A
+    /// new word goes behind the last argument. `down` goes together with the one blank before it. Weight 1 is
+    /// not written where there was none. Setting the same again changes no byte.
     ///
     /// - Precondition: `upstream` comes from this configuration, each `server` is an index of its servers and
     ///   each weight is at least 1. Of several assignments to one server the last counts.

@@ -20,8 +20,8 @@ package struct NginxConfiguration: Sendable {
         directives = scanner.directives
     }
 
-    /// The arguments, unquoted, of the first directive `name` directly inside the blocks `path`, outermost first:
-    /// `arguments(ofFirst: "pid")`, `arguments(ofFirst: "access_log", in: ["http"])`.
+    /// The arguments, unquoted, of the first directive `name` directly inside the blocks `path`, outermost
+    /// first: `arguments(ofFirst: "pid")`, `arguments(ofFirst: "access_log", in: ["http"])`.
     ///
     /// A block's own arguments (`location /a`) are not compared. `nil` when there is no such directive.
     package func arguments(ofFirst name: String, in path: [String] = []) -> [String]? {

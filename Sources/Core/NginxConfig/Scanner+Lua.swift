@@ -1,5 +1,5 @@
-/// The body of a `…_by_lua_block` is not nginx text: it ends with the brace that balances its first one, where
-/// braces in Lua's strings, comments and long brackets do not count.
+/// The body of a `…_by_lua_block` is not nginx text: it ends with the brace that balances its first one,
+/// where braces in Lua's strings, comments and long brackets do not count.
 extension Scanner {
     /// Expects `position` after the opening brace and leaves it after the closing one.
     ///

@@ -1,6 +1,6 @@
-/// Finds the directives of a file by the rules of nginx's own tokenizer (`ngx_conf_read_token`, 1.22): a quote
-/// counts at the start of a word only, `#` likewise, a backslash keeps the next byte from ending the word, and
-/// `{` after `$` belongs to a variable.
+/// Finds the directives of a file by the rules of nginx's own tokenizer (`ngx_conf_read_token`, 1.22): a
+/// quote counts at the start of a word only, `#` likewise, a backslash keeps the next byte from ending the
+/// word, and `{` after `$` belongs to a variable.
 ///
 /// More generous than nginx in one thing: a word or a comment may be longer than its buffer of 4096 bytes.
 struct Scanner {

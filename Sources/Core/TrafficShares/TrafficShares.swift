@@ -2,11 +2,12 @@ package import DeployCore
 
 /// Percent to integer weights and back, for balancers that divide requests by weight.
 ///
-/// Within a side the ratio between the servers is the user's and stays exact. With the sides' weights reduced by
-/// their greatest common divisors, every answer is a whole multiple per side: the smallest pair of multipliers
-/// that does what was asked.
+/// Within a side the ratio between the servers is the user's and stays exact. With the sides' weights reduced
+/// by their greatest common divisors, every answer is a whole multiple per side: the smallest pair of
+/// multipliers that does what was asked.
 package enum TrafficShares {
-    /// nginx takes larger weights, but 1,000,000 is what was seen to be accepted and to keep its round robin exact.
+    /// nginx takes larger weights, but 1,000,000 is what was seen to be accepted and to keep its round robin
+    /// exact.
     package static let largestWeight = 1_000_000
     package static let largestHAProxyWeight = 256
     package static let mostServers = 10_000

@@ -2,7 +2,8 @@ package import DeployCore
 
 /// The weights that divide the traffic between two sides.
 package struct WeightSplit: Hashable, Sendable {
-    /// One weight per server in the order asked, or `nil` when the side gets nothing: `down` in nginx, 0 in HAProxy.
+    /// One weight per server in the order asked, or `nil` when the side gets nothing: `down` in nginx, 0 in
+    /// HAProxy.
     package let stable: [Int]?
     package let candidate: [Int]?
     /// What the weights come to, which need not be what was asked.

@@ -1,7 +1,8 @@
 internal import DeployPorts
 
-/// A regular expression that must match somewhere in the body. What `${…}` stands for is matched as it is:
-/// the dots of a version are dots.
+/// A regular expression that must match somewhere in the body.
+///
+/// What `${…}` stands for is matched as it is: the dots of a version are dots.
 struct BodyPattern: Hashable, Sendable {
     let template: Template
 

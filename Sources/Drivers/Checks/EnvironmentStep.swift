@@ -2,8 +2,9 @@ package import DeployPorts
 internal import Glibc
 internal import HTTPClient
 
-/// Whether the orchestrator's own environment has what the playbook needs: the playbook's `env`. No value is
-/// ever shown.
+/// Whether the orchestrator's own environment has what the playbook needs: the playbook's `env`.
+///
+/// No value is ever shown.
 package struct EnvironmentStep: StepAction {
     struct Variable: Hashable, Sendable {
         let name: String

@@ -2,7 +2,9 @@ internal import DeployCore
 internal import DeployPorts
 internal import HTTPClient
 
-/// What an answer should be like. All parts are checked, so that one failure tells everything.
+/// What an answer should be like.
+///
+/// All parts are checked, so that one failure tells everything.
 struct HTTPExpectation: Hashable, Sendable {
     var status = StatusExpectation.success
     var headers: [NamedTemplate] = []
@@ -63,7 +65,9 @@ struct HTTPExpectation: Hashable, Sendable {
     /// A header fits when one of its values is the expected text, or is it before its first `;`, so that
     /// `application/json` fits `application/json; charset=utf-8`.
     private static func mismatches(
-        of header: NamedTemplate, in response: HTTPResponse, values: Values
+        of header: NamedTemplate,
+        in response: HTTPResponse,
+        values: Values
     ) throws(StepFailure) -> [Mismatch] {
         let wanted = try header.value.resolved(in: values)
         let found = response.values(of: header.name)
@@ -80,7 +84,9 @@ struct HTTPExpectation: Hashable, Sendable {
     }
 
     private static func mismatches(
-        of json: JSONExpectation, in response: HTTPResponse, values: Values
+        of json: JSONExpectation,
+        in response: HTTPResponse,
+        values: Values
     ) throws(StepFailure) -> [Mismatch] {
         let document: JSONDocument
         do throws(JSONError) {

@@ -17,7 +17,9 @@ struct HTTPFailureReport {
         return PlainText.line(values.masked("\(method) \(target.url)"), limit: Self.lineLimit) + place
     }
 
-    /// There was no answer. `limit` is the time that was given.
+    /// There was no answer.
+    ///
+    /// `limit` is the time that was given.
     func failure(_ error: HTTPError, limit: Span) -> StepFailure {
         let message =
             if case .timedOut(_, let phase) = error {
@@ -33,7 +35,9 @@ struct HTTPFailureReport {
         return StepFailure("\(request): \(message)", isTransient: isTransient)
     }
 
-    /// There was an answer, and not the one expected. All of `mismatches` are named.
+    /// There was an answer, and not the one expected.
+    ///
+    /// All of `mismatches` are named.
     func failure(_ response: HTTPResponse, _ mismatches: [Mismatch]) -> StepFailure {
         var lines = ["\(request) answered \(response.status) in \(response.duration.inMilliseconds)"]
         for mismatch in mismatches {

@@ -2,7 +2,9 @@ package import DeployPorts
 package import HTTPClient
 
 extension HTTPStep {
-    /// The playbook's `http`. The kind owns the cookies: steps of one phase of one run share a jar.
+    /// The playbook's `http`.
+    ///
+    /// The kind owns the cookies: steps of one phase of one run share a jar.
     package static func kind(client: HTTPClient = HTTPClient()) -> StepKind {
         let jars = CookieJars()
         return StepKind(key: "http", schema: schema) { value, _, context, diagnostics in

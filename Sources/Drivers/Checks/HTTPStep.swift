@@ -48,7 +48,9 @@ package struct HTTPStep: StepAction {
         let report = HTTPFailureReport(method: method, target: target, values: attempt.values)
         let limit = min(attempt.deadline, expectation.within ?? attempt.deadline)
         var request = try makeRequest(to: target, values: attempt.values)
-        request.deadline = .milliseconds(limit.milliseconds - Self.margin(of: attempt.deadline, within: limit))
+        request.deadline = .milliseconds(
+            limit.milliseconds - Self.margin(of: attempt.deadline, within: limit)
+        )
         request.cookies = await jars.jar(run: attempt.run, step: attempt.step)
         let response: HTTPResponse
         do throws(HTTPError) {
@@ -71,7 +73,8 @@ package struct HTTPStep: StepAction {
     }
 
     private func makeRequest(
-        to target: HTTPTarget.Resolved, values: Values
+        to target: HTTPTarget.Resolved,
+        values: Values
     ) throws(StepFailure) -> HTTPRequest {
         var request = HTTPRequest(method: method, url: target.url)
         request.connectTo = target.connectTo

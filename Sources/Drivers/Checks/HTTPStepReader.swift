@@ -8,9 +8,11 @@ struct HTTPStepReader {
     private var reader: MapReader
     private let context: StepContext
     private let diagnostics: Diagnostics
+    private let isMapping: Bool
 
     init(_ value: Parameter, context: StepContext, diagnostics: Diagnostics) {
         reader = MapReader(value, "`http`", diagnostics: diagnostics)
+        if case .map = value { isMapping = true } else { isMapping = false }
         self.context = context
         self.diagnostics = diagnostics
     }
@@ -20,11 +22,13 @@ struct HTTPStepReader {
         let before = diagnostics.all.count
         let request = readRequestLine()
         let route = readRoute()
-        let headers = reader.optional("headers")
+        let headers =
+            reader.optional("headers")
             .map { NamedTemplate.readHeaders($0, diagnostics: diagnostics) } ?? []
         let body = readBody(method: request?.method)
         let authorization = readAuthorization()
-        let expectation = reader.optional("expect")
+        let expectation =
+            reader.optional("expect")
             .map { HTTPExpectation.read($0, diagnostics: diagnostics) } ?? HTTPExpectation()
         let captures = readCaptures()
         reader.finish()
@@ -32,13 +36,19 @@ struct HTTPStepReader {
         guard let request, diagnostics.all.count == before else { return nil }
         let target = HTTPTarget(address: request.address, route: route.route, publicURL: context.publicURL)
         return HTTPStep(
-            method: request.method.uppercased(), target: target, headers: headers, body: body,
-            authorization: authorization, expectation: expectation, captures: captures, client: client, jars: jars
+            method: request.method.uppercased(),
+            target: target,
+            headers: headers,
+            body: body,
+            authorization: authorization,
+            expectation: expectation,
+            captures: captures,
+            client: client,
+            jars: jars
         )
     }
 
     private mutating func readRequestLine() -> (method: String, address: Template)? {
-        let before = diagnostics.all.count
         var found: [(method: String, value: Parameter)] = []
         for method in Self.methods {
             if let value = reader.optional(method) { found.append((method, value)) }
@@ -46,7 +56,7 @@ struct HTTPStepReader {
         let names = Self.methods.map { "`\($0)`" }.joined(separator: ", ")
         guard let first = found.first else {
             // A value that is no mapping has been reported already, and a misspelt method will be.
-            if diagnostics.all.count == before, reader.remaining.isEmpty || !hasMisspeltMethod {
+            if isMapping, !hasMisspeltMethod {
                 diagnostics.report(reader.position, "`http` needs one of \(names)")
             }
             return nil
@@ -159,6 +169,7 @@ struct HTTPStepReader {
     }
 
     private static func isNameCharacter(_ character: Character) -> Bool {
-        character.isASCII && (character.isLetter || character.isNumber || character == "_" || character == "-")
+        character.isASCII
+            && (character.isLetter || character.isNumber || character == "_" || character == "-")
     }
 }

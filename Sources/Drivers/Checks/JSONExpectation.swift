@@ -30,7 +30,9 @@ indirect enum JSONExpectation: Hashable, Sendable {
     private static func field(_ entry: Parameter.Entry, _ key: String, with reader: MapReader) -> Field? {
         do throws(JSONError) {
             let path = try JSONPath(entry.key)
-            return read(entry.value, "\(key).\(entry.key)", with: reader).map { Field(path: path, expected: $0) }
+            return read(entry.value, "\(key).\(entry.key)", with: reader).map {
+                Field(path: path, expected: $0)
+            }
         } catch {
             reader.diagnostics.report(entry.keyPosition, error.message)
             return nil
@@ -38,7 +40,9 @@ indirect enum JSONExpectation: Hashable, Sendable {
     }
 
     private static func read(
-        _ scalar: Parameter.Scalar, _ key: String, with reader: MapReader
+        _ scalar: Parameter.Scalar,
+        _ key: String,
+        with reader: MapReader
     ) -> JSONExpectation? {
         if let constant = scalar.plainValue { return .constant(constant) }
         switch NumberCondition.read(scalar.text) {
@@ -64,14 +68,20 @@ indirect enum JSONExpectation: Hashable, Sendable {
 
     // MARK: matching
 
-    /// Everything in `value` that is not as expected. `place` is the way to it, empty for the whole answer.
+    /// Everything in `value` that is not as expected.
+    ///
+    /// `place` is the way to it, empty for the whole answer.
     func mismatches(
-        in value: JSONValue, at place: String, values: Values
+        in value: JSONValue,
+        at place: String,
+        values: Values
     ) throws(StepFailure) -> [Mismatch] {
         switch self {
         case .fields(let fields):
             var all: [Mismatch] = []
-            for field in fields { all += try Self.mismatches(of: field, in: value, at: place, values: values) }
+            for field in fields {
+                all += try Self.mismatches(of: field, in: value, at: place, values: values)
+            }
             return all
         case .list(let items): return try Self.mismatches(of: items, in: value, at: place, values: values)
         case .constant(let expected):
@@ -81,14 +91,22 @@ indirect enum JSONExpectation: Hashable, Sendable {
             let expected = try template.resolved(in: values)
             return Self.isEqual(value, text: expected, of: template)
                 ? []
-                : [Mismatch("json \(place) \(JSONValue.string(expected).text)", Self.name(value, besides: .string("")))]
+                : [
+                    Mismatch(
+                        "json \(place) \(JSONValue.string(expected).text)",
+                        Self.name(value, besides: .string(""))
+                    )
+                ]
         case .condition(let condition):
             return Self.mismatches(of: condition, in: value, at: place)
         }
     }
 
     private static func mismatches(
-        of field: Field, in value: JSONValue, at place: String, values: Values
+        of field: Field,
+        in value: JSONValue,
+        at place: String,
+        values: Values
     ) throws(StepFailure) -> [Mismatch] {
         let way = place.isEmpty ? "\(field.path)" : "\(place).\(field.path)"
         let found: JSONValue
@@ -101,7 +119,10 @@ indirect enum JSONExpectation: Hashable, Sendable {
     }
 
     private static func mismatches(
-        of items: [JSONExpectation], in value: JSONValue, at place: String, values: Values
+        of items: [JSONExpectation],
+        in value: JSONValue,
+        at place: String,
+        values: Values
     ) throws(StepFailure) -> [Mismatch] {
         guard case .array(let found) = value, found.count == items.count else {
             return [Mismatch("json \(place) a list of \(items.count)", value.kindDescription)]
@@ -114,7 +135,9 @@ indirect enum JSONExpectation: Hashable, Sendable {
     }
 
     private static func mismatches(
-        of condition: NumberCondition, in value: JSONValue, at place: String
+        of condition: NumberCondition,
+        in value: JSONValue,
+        at place: String
     ) -> [Mismatch] {
         let wanted = "json \(place) \(condition)"
         guard case .number = value else {
@@ -128,7 +151,9 @@ indirect enum JSONExpectation: Hashable, Sendable {
 
     /// Numbers are compared as numbers: whole ones exactly, others as `Double`.
     private static func isEqual(_ value: JSONValue, _ expected: JSONValue) -> Bool {
-        guard case .number(let left) = value, case .number(let right) = expected else { return value == expected }
+        guard case .number(let left) = value, case .number(let right) = expected else {
+            return value == expected
+        }
         if let left = Int64(left), let right = Int64(right) { return left == right }
         guard let left = value.finiteNumber, let right = expected.finiteNumber else { return false }
         return left == right

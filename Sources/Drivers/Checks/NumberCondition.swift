@@ -36,7 +36,9 @@ struct NumberCondition: Hashable, Sendable, CustomStringConvertible {
         }
         return .condition(
             NumberCondition(
-                comparison: comparison, number: number, description: "\(comparison.rawValue) \(operand)"
+                comparison: comparison,
+                number: number,
+                description: "\(comparison.rawValue) \(operand)"
             )
         )
     }

@@ -36,7 +36,9 @@ package struct TCPStep: StepAction {
     }
 
     private static func read(
-        _ value: Parameter, client: HTTPClient, diagnostics: Diagnostics
+        _ value: Parameter,
+        client: HTTPClient,
+        diagnostics: Diagnostics
     ) -> TCPStep? {
         let before = diagnostics.all.count
         var within: Span?
@@ -44,7 +46,11 @@ package struct TCPStep: StepAction {
         if case .scalar(let scalar) = value {
             // A mapping around the scalar lends it the reader's words.
             let entry = Parameter.Entry(key: "address", keyPosition: scalar.position, value: value)
-            var reader = MapReader(.map([entry], position: scalar.position), "`tcp`", diagnostics: diagnostics)
+            var reader = MapReader(
+                .map([entry], position: scalar.position),
+                "`tcp`",
+                diagnostics: diagnostics
+            )
             address = reader.template("address")
         } else {
             var reader = MapReader(value, "`tcp`", diagnostics: diagnostics)

@@ -45,12 +45,13 @@ extension HAProxyBalancer {
     }
 
     package func commit(_ key: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
+        let keeper = try keeper()
+        // Without the lock the change stays staged, so that it can still be ended.
+        let lock = try await keeper.lock(within: Self.lockBudget)
+        defer { lock.release() }
         guard var change = staged.withLock({ $0.removeValue(forKey: key) }) else {
             throw .misconfigured("\(key.split) was not staged at \(name), or was ended before")
         }
-        let keeper = change.keeper
-        let lock = try await keeper.lock(within: Self.lockBudget)
-        defer { lock.release() }
         let mark = try keeper.mark()
         guard mark.token <= key.token else { throw .fenced(seen: mark.token) }
         do throws(LoadBalancerError) {
@@ -191,19 +192,31 @@ extension HAProxyBalancer {
         for _ in 0..<3 {
             let process = try await runtime.process()
             let now = try await runtime.servers()
-            var changes: [(server: String, weight: Int, rise: Int)] = []
-            for server in now {
-                guard let wanted = weights[server.name], wanted != server.weight else { continue }
-                changes.append((server.name, wanted, wanted - server.weight))
-            }
-            changes.sort { ($0.rise > 0 ? 0 : 1, $0.server) < ($1.rise > 0 ? 0 : 1, $1.server) }
-            try await runtime.set(changes.map { ($0.server, $0.weight) })
+            try await runtime.set(Self.order(weights, of: now))
             let after = try await runtime.servers()
             let isSet = after.allSatisfy { weights[$0.name] == nil || weights[$0.name] == $0.weight }
             // A reload between two commands leaves the old process with the weights: the new one is asked again.
             if isSet, try await runtime.process() == process { return }
         }
         throw .unreachable("HAProxy does not keep the weights that it is given")
+    }
+
+    /// The weights that differ, those that rise first.
+    static func order(
+        _ weights: [String: Int],
+        of servers: [RuntimeServer]
+    ) -> [(server: String, weight: Int)] {
+        var rising: [(server: String, weight: Int)] = []
+        var falling: [(server: String, weight: Int)] = []
+        for server in servers {
+            guard let weight = weights[server.name], weight != server.weight else { continue }
+            if weight > server.weight {
+                rising.append((server.name, weight))
+            } else {
+                falling.append((server.name, weight))
+            }
+        }
+        return rising + falling
     }
 
     private func putBack(
@@ -234,9 +247,7 @@ extension HAProxyBalancer {
     /// Leaves nothing of the change beside the file but its token.
     private func forget(_ change: HAProxyChange) async {
         await BlockingWork.run {
-            let file = change.keeper.file
-            if let previous = change.previousBefore { try? file.setSide(file.previousPath, previous) }
-            try? file.setValue(change.markBefore, at: file.markPath)
+            try? change.keeper.close(change.markBefore, previous: change.previousBefore)
         }
     }
 }

@@ -76,8 +76,9 @@ struct MarkKeeper: Sendable {
     /// The mark that goes with a change from `text`, in which `now` is in force, to `split`.
     ///
     /// Whenever one environment has everything and is asked to give some of it up, it becomes the stable one
-    /// and `text` the backup. While the traffic is divided, both stay: they belong to the same run, also when
-    /// a new process with a higher token goes on with it. `script` is what a person can run to go back.
+    /// and `text` the backup. Both stay while the traffic is divided, which is the same run, also when a new
+    /// process with a higher token goes on with it; and on the way back under the token that went forward.
+    /// `script` is what a person can run to go back.
     func opened(
         _ mark: BalancerMark,
         token: FencingToken,
@@ -90,9 +91,10 @@ struct MarkKeeper: Sendable {
         mark.token = token
         mark.service = service
         mark.emergency = nil
-        if let live = now?.live, split.share(of: live) < .full {
+        if let live = now?.live, split.share(of: live) < .full, !isWayBack(from: live, mark, token) {
             try translated { () throws(FileProblem) in
                 try file.setSide(file.previousPath, text)
+                try file.setValue(token, at: openedPath)
                 if try file.side(file.scriptPath) != Array(script.utf8) {
                     try file.setSide(file.scriptPath, Array(script.utf8), mode: 0o700)
                 }
@@ -101,5 +103,25 @@ struct MarkKeeper: Sendable {
             mark.previous = Digest.sha256(text)
         }
         return mark
+    }
+
+    /// Takes back what ``opened(_:token:from:text:to:script:)`` did; `mark` and `previous` are from before it.
+    func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
+        let now = try file.value(BalancerMark.self, at: file.markPath)
+        if now?.stable != mark.stable || now?.previous != mark.previous { try file.setSide(openedPath, nil) }
+        if let previous, now?.previous != mark.previous { try file.setSide(file.previousPath, previous) }
+        try file.setValue(mark, at: file.markPath)
+    }
+
+    /// The token under which the stable environment was noted last.
+    private var openedPath: String { file.sidePath("opened") }
+
+    private func isWayBack(
+        from live: EnvironmentName,
+        _ mark: BalancerMark,
+        _ token: FencingToken
+    ) -> Bool {
+        guard let stable = mark.stable, stable != live else { return false }
+        return (try? file.value(FencingToken.self, at: openedPath)) == token
     }
 }

@@ -50,12 +50,13 @@ extension NginxBalancer {
     }
 
     package func commit(_ key: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
+        let keeper = try keeper()
+        // Without the lock the change stays staged, so that it can still be ended.
+        let lock = try await keeper.lock(within: Self.lockBudget)
+        defer { lock.release() }
         guard let change = staged.withLock({ $0.removeValue(forKey: key) }) else {
             throw .misconfigured("\(key.split) was not staged at \(name), or was ended before")
         }
-        let keeper = change.keeper
-        let lock = try await keeper.lock(within: Self.lockBudget)
-        defer { lock.release() }
         let mark = try keeper.mark()
         guard mark.token <= key.token else { throw .fenced(seen: mark.token) }
         let now = try await BlockingWork.run { () throws(LoadBalancerError) in
@@ -263,8 +264,7 @@ extension NginxBalancer {
     /// Leaves nothing of the change beside the file but its token.
     private func forget(_ change: NginxChange) throws(FileProblem) {
         let file = change.keeper.file
-        if let previous = change.previousBefore { try file.setSide(file.previousPath, previous) }
-        try file.setValue(change.markBefore, at: file.markPath)
+        try change.keeper.close(change.markBefore, previous: change.previousBefore)
         if change.changesText, change.truth.isLoaded { try file.setSide(file.stagedPath, nil) }
     }
 }

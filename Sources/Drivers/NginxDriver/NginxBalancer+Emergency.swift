@@ -41,9 +41,10 @@ extension NginxBalancer {
         var mark = try keeper.mark()
         guard let stable = mark.stable else { throw .misconfigured(noStable(keeper)) }
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-        let master = try locator.master()
+        // With nginx gone the file is still put right, for the next start.
+        let master = try? locator.master()
         let text = try stableText(stable, contents, mark, keeper)
-        let isLoaded = (try? inForce(contents, keeper, master).isLoaded) ?? false
+        let isLoaded = master.flatMap { try? inForce(contents, keeper, $0).isLoaded } ?? false
         mark.token = FencingToken(epoch: mark.token.epoch + 1, counter: mark.token.counter)
         mark.emergency = emergency
         mark.written = Digest.sha256(text)
@@ -99,8 +100,15 @@ extension NginxBalancer {
             )
             throw error
         }
-        let reload = NginxReload(try locator.master(), errorLog: locator.errorLog)
-        try await trigger(reload)
+        let reload: NginxReload
+        do throws(LoadBalancerError) {
+            reload = NginxReload(try locator.master(), errorLog: locator.errorLog)
+            try await trigger(reload)
+        } catch {
+            throw .unknown(
+                "the file is back on the stable environment, but nginx was not told: \(error.message)"
+            )
+        }
         switch await reload.outcome(within: settings.reloadDeadline) {
         case .inForce: return
         case .refused(let complaint):

@@ -1,5 +1,6 @@
-/// Why there is no answer. What the server has done with the request is known for the first five cases only:
-/// it never got it.
+/// Why there is no answer.
+///
+/// What the server has done with the request is known for the first five cases only: it never got it.
 package enum HTTPError: Error, Hashable, Sendable {
     /// The request itself cannot be sent: not http(s), a line break in a header.
     case badRequest(String)

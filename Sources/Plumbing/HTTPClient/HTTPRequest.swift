@@ -49,7 +49,9 @@ package struct HTTPHeader: Hashable, Sendable {
     }
 }
 
-/// A host and a port to connect to. An IPv6 address may stand with or without its brackets.
+/// A host and a port to connect to.
+///
+/// An IPv6 address may stand with or without its brackets.
 package struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
     package let host: String
     package let port: Int

@@ -4,7 +4,9 @@ package struct JSONDocument: Hashable, Sendable {
 
     package init(_ bytes: [UInt8]) throws(JSONError) { root = try JSONParser.parse(bytes) }
 
-    /// The value at `path`, such as `a.b[0].c`. Fails with `.badPath` or `.missing`.
+    /// The value at `path`, such as `a.b[0].c`.
+    ///
+    /// Fails with `.badPath` or `.missing`.
     package func value(at path: String) throws(JSONError) -> JSONValue {
         try root.value(at: JSONPath(path))
     }
@@ -94,7 +96,11 @@ extension JSONValue {
         return value
     }
 
-    private static func missing(_ key: String, among members: [String: JSONValue], at way: String) -> JSONError {
+    private static func missing(
+        _ key: String,
+        among members: [String: JSONValue],
+        at way: String
+    ) -> JSONError {
         let names = members.keys.sorted()
         let some = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
         return .missing("\(place(way)) has no key `\(key)`; it has \(names.isEmpty ? "none" : some)")

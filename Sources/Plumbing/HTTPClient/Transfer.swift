@@ -1,7 +1,9 @@
 internal import CCurl
 internal import Glibc
 
-/// One libcurl transfer, from its handles to their end. Lives on one thread.
+/// One libcurl transfer, from its handles to their end.
+///
+/// Lives on one thread.
 final class Transfer {
     let record: TransferRecord
     let easy: UnsafeMutableRawPointer

@@ -1,4 +1,6 @@
-/// What libcurl's callbacks have seen of one transfer. Only the transfer's own thread touches it.
+/// What libcurl's callbacks have seen of one transfer.
+///
+/// Only the transfer's own thread touches it.
 final class TransferRecord {
     static let headerByteLimit = 32_768
     static let headerCountLimit = 200
@@ -29,7 +31,9 @@ final class TransferRecord {
         return true
     }
 
-    /// Takes one line: a status, a header, a trailer or the empty one. Returns whether the transfer may go on.
+    /// Takes one line: a status, a header, a trailer or the empty one.
+    ///
+    /// Returns whether the transfer may go on.
     ///
     /// Interim answers (1xx) count too, so that an endless row of them ends.
     func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -13,7 +13,10 @@ package final class FileLock: Sendable {
 
     package func release() {
         descriptor.withLock { descriptor in
-            if let open = descriptor { close(open) }
+            guard let open = descriptor else { return }
+            // Closing alone would leave the lock with a child that is between fork and exec just now.
+            flock(open, LOCK_UN)
+            close(open)
             descriptor = nil
         }
     }

@@ -53,16 +53,13 @@ package struct MarkedFile: Sendable {
         )
     }
 
-    /// Whether the file could be replaced now; the error says what stands in the way.
+    /// Whether the file could be replaced now, changing nothing; the error says what stands in the way.
     package func checkWritable() throws(FileProblem) {
-        try prepare()
-        let probe = "\(folder)/.probe.\(getpid())"
-        try AtomicFile.replace(probe, with: [])
-        unlink(probe)
         let parent = AtomicFile.folder(of: path)
-        guard SafeFile.isWritable(parent) else {
-            throw errno == EROFS ? .readOnly(path: parent) : .forbidden(path: parent, attempt: "write to")
-        }
+        guard access(parent, W_OK | X_OK) == 0 else { throw .of(errno, parent, "write to") }
+        guard access(folder, F_OK) == 0 else { return }
+        try checkFolder()
+        guard access(folder, W_OK | X_OK) == 0 else { throw .of(errno, folder, "write to") }
     }
 
     // MARK: what is beside it
@@ -87,6 +84,10 @@ package struct MarkedFile: Sendable {
     /// Refuses one that others could write to.
     package func prepare() throws(FileProblem) {
         if mkdir(folder, 0o700) != 0, errno != EEXIST { throw .of(errno, folder, "create") }
+        try checkFolder()
+    }
+
+    private func checkFolder() throws(FileProblem) {
         var status = stat()
         guard lstat(folder, &status) == 0 else { throw .of(errno, folder, "read") }
         guard status.st_mode & S_IFMT == S_IFDIR else {

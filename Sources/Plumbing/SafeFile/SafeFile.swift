@@ -70,9 +70,6 @@ package enum SafeFile {
         return String(cString: resolved)
     }
 
-    /// Whether the process may write into `folder` or the file at this path, as the kernel says.
-    package static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
-
     private static func readAll(
         _ descriptor: Int32,
         _ path: String,

@@ -65,17 +65,26 @@ package struct LoadBalancerContract: Sendable {
             try await expectInForce(share, again)
             try expect(again.fileDigest == committed.fileDigest, "twice is not as once for \(share) %")
             let mark = try await balancer.mark()
-            // At 100 % of the candidate, giving some of it up begins a run of the other direction.
-            let origin = tenths == 500 && before.split?.live == candidate ? candidate : mark.stable
-            try expect(
-                mark.stable == origin && mark.stable != nil,
-                "the mark forgot where to go back to: \(mark)"
-            )
+            try expect(mark.stable == stable, "the mark forgot where to go back to: \(mark)")
+        }
+        try await nextReleaseGoesTheOtherWay()
+    }
+
+    /// Under a new token, giving up 100 % of the candidate begins a run in the other direction.
+    private func nextReleaseGoesTheOtherWay() async throws {
+        for (counter, share) in [(2, Percent.full), (3, share(50)), (4, .zero)] {
+            let token = FencingToken(epoch: 0, counter: counter)
+            _ = try await balancer.raiseMark(to: token)
+            let committed = try await balancer.commit(try await balancer.stage(split(share), token: token))
+            try await expectInForce(share, committed)
+            let origin = counter == 2 ? stable : candidate
+            let mark = try await balancer.mark()
+            try expect(mark.stable == origin, "token \(token) should go back to \(origin): \(mark)")
         }
     }
 
     private func discardLeavesNoTrace() async throws {
-        let token = FencingToken(epoch: 0, counter: 2)
+        let token = FencingToken(epoch: 0, counter: 5)
         _ = try await balancer.raiseMark(to: token)
         let (text, observation) = (file(), try await balancer.observe())
         let mark = try await balancer.mark()
@@ -86,7 +95,7 @@ package struct LoadBalancerContract: Sendable {
     }
 
     private func fencesLowerTokens() async throws {
-        let (low, high) = (FencingToken(epoch: 0, counter: 3), FencingToken(epoch: 0, counter: 9))
+        let (low, high) = (FencingToken(epoch: 0, counter: 6), FencingToken(epoch: 0, counter: 9))
         let staged = try await balancer.stage(split(share(50)), token: low)
         let seen = try await balancer.raiseMark(to: high)
         try expect(seen.token == low, "raising the mark told \(seen.token) instead of what was there")

@@ -273,7 +273,7 @@ extension RunStoreContract {
             version: Self.version,
             stable: EnvironmentName("blue"),
             candidate: EnvironmentName("green"),
-            phases: [.shift(.instant)]
+            phases: [.shift(phase: .instant)]
         )
         let effect = PendingEffect(id: 1, effect: .route(candidate: .full))
         return try await store.open(

@@ -1,7 +1,7 @@
 /// Drain: tell the application, then wait for the stable environment's connections to end.
 extension Draft {
     mutating func beginDrain(_ phase: DrainPhase, isRequested: Bool) {
-        if !isRequested, let request = phase.request { return issue(.step(request)) }
+        if !isRequested, let request = phase.request { return issue(.step(step: request)) }
         issue(.drain(until: now.advanced(by: phase.grace)))
     }
 

@@ -14,7 +14,7 @@ extension Draft {
 
     private func effect(of step: Step) -> Effect {
         switch step.kind {
-        case .action, .inspectBalancers: .step(step)
+        case .action, .inspectBalancers: .step(step: step)
         case .approval(let people):
             .approval(step: step, people: people, until: now.advanced(by: step.deadline))
         case .wait(let length): .wait(step: step.id, until: now.advanced(by: length))

@@ -43,7 +43,7 @@ extension Draft {
 extension Draft {
     mutating func watch(_ purpose: Watch.Purpose, until end: Timestamp) {
         issue(
-            .watch(Watch(purpose: purpose, candidate: state.confirmedShare, since: now, until: end))
+            .watch(watch: Watch(purpose: purpose, candidate: state.confirmedShare, since: now, until: end))
         )
     }
 

@@ -67,7 +67,8 @@ extension PlaybookDecoder {
         guard case .map(let entries, _) = value else {
             diagnostics.report(
                 value.position,
-                "a balancer must be a mapping, such as `\(kinds.first ?? "nginx"): FILE`, found \(value.kindDescription)"
+                "a balancer must be a mapping, such as `\(kinds.first ?? "nginx"): FILE`, "
+                    + "found \(value.kindDescription)"
             )
             return nil
         }

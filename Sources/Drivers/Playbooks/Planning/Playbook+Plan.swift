@@ -24,19 +24,19 @@ extension Playbook {
         for name in [PhaseName.prepare, .migrate, .warmUp, .validate] {
             let wanted = (steps[name] ?? []) + (name == .validate ? defaultChecks[candidate] ?? [] : [])
             let groups = self.groups(wanted, of: name, startingAt: 1, &draft)
-            if !groups.isEmpty { phases.append(.steps(StepsPhase(name, groups: groups))) }
+            if !groups.isEmpty { phases.append(.steps(phase: StepsPhase(name, groups: groups))) }
         }
-        let shift = Phase.shift(SwitchPhase(shares: strategy.shares, hold: strategy.hold))
+        let shift = Phase.shift(phase: SwitchPhase(shares: strategy.shares, hold: strategy.hold))
         let drainPhase = drain.map { settings in
             let request = settings.request.map { draft.step($0, .drain, 1) }
             return Phase.drain(
-                DrainPhase(request: request, grace: settings.grace, whenNotEmpty: settings.whenNotEmpty)
+                phase: DrainPhase(request: request, grace: settings.grace, whenNotEmpty: settings.whenNotEmpty)
             )
         }
         phases +=
             drainsAfterSwitch
             ? [shift] + [drainPhase].compactMap(\.self) : [drainPhase].compactMap(\.self) + [shift]
-        phases.append(.monitor(MonitorPhase(length: monitor.length)))
+        phases.append(.monitor(phase: MonitorPhase(length: monitor.length)))
         let way = RollbackPlan(
             gradual: rollback.gradual,
             hold: rollback.hold,
@@ -63,7 +63,7 @@ extension Playbook {
             kind: .inspectBalancers
         )
         let groups = self.groups(steps[.preflight] ?? [], of: .preflight, startingAt: 2, &draft)
-        return .steps(StepsPhase(.preflight, groups: [[inspection]] + groups))
+        return .steps(phase: StepsPhase(.preflight, groups: [[inspection]] + groups))
     }
 
     /// Neighbours that only look run side by side; everything else runs alone.

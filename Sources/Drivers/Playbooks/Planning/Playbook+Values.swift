@@ -10,9 +10,9 @@ extension Playbook {
 
     /// What `${…}` stands for in one run, without the values that its steps capture.
     ///
-    /// `environment` is the process's; only the variables that the playbook refers to are taken. Fails before a run
-    /// begins when one of them, a secret, or a version that is referred to does not exist; a secret must not be
-    /// empty.
+    /// `environment` is the process's; only the variables that the playbook refers to are taken. Fails before a
+    /// run begins when one of them, a secret, or a version that is referred to does not exist; a secret must not
+    /// be empty.
     package func values(
         for plan: Plan,
         run: RunID,
