@@ -7,6 +7,8 @@ enum Layer: String {
     case core = "Core"
     case plumbing = "Plumbing"
     case ports = "Ports"
+    /// What several drivers share; a driver never sees another.
+    case sharedDrivers = "Drivers/Shared"
     case drivers = "Drivers"
     case engine = "Engine"
     case app = "App"
@@ -18,7 +20,8 @@ enum Layer: String {
         case .plumbing: [.plumbing]
         case .ports: [.core]
         case .testKit: [.core, .ports]
-        case .drivers: [.core, .plumbing, .ports]
+        case .sharedDrivers: [.core, .plumbing, .ports]
+        case .drivers: [.core, .plumbing, .ports, .sharedDrivers]
         case .engine: [.core, .ports]
         case .app: [.app, .core, .plumbing, .ports, .drivers, .engine]
         }
@@ -39,6 +42,7 @@ let layers: [String: Layer] = [
     "SafeFile": .plumbing,
     "UnixSocket": .plumbing,
     "ChildProcesses": .plumbing,
+    "BalancerFiles": .sharedDrivers,
     "NginxDriver": .drivers,
     "HAProxyDriver": .drivers,
     "Checks": .drivers,
@@ -82,11 +86,16 @@ func module(
         : .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
-func tests(_ name: String, of imports: [String], resources: [Resource] = []) -> Target {
+func tests(
+    _ name: String,
+    of imports: [String],
+    products: [Target.Dependency] = [],
+    exclude: [String] = []
+) -> Target {
     .testTarget(
         name: name,
-        dependencies: imports.map { .target(name: $0) },
-        resources: resources,
+        dependencies: imports.map { .target(name: $0) } + products,
+        exclude: exclude,
         swiftSettings: strict
     )
 }
@@ -143,15 +152,18 @@ let package = Package(
         module("UnixSocket"),
         module("ChildProcesses", imports: ["CSpawn"]),
         // Drivers: how each kind of thing is done.
+        module("BalancerFiles", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
         module(
             "NginxDriver",
             imports: [
+                "BalancerFiles",
                 "DeployCore", "DeployPorts", "NginxConfig", "TrafficShares", "SafeFile", "ChildProcesses",
             ]
         ),
         module(
             "HAProxyDriver",
             imports: [
+                "BalancerFiles",
                 "DeployCore", "DeployPorts", "HAProxyConfig", "TrafficShares", "SafeFile", "ChildProcesses",
                 "UnixSocket",
             ]
@@ -162,7 +174,7 @@ let package = Package(
             "MetricSources",
             imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket"]
         ),
-        module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "CLibcrypto", "SafeFile"], products: [grdb]),
+        module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "SafeFile"], products: [grdb]),
         module(
             "Playbooks",
             imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "SafeFile", "ChildProcesses"],
@@ -190,5 +202,57 @@ let package = Package(
         ),
         // TestKit: worlds with rules, and the contracts that drivers keep.
         module("DeployTestKit", imports: ["DeployCore", "DeployPorts"]),
+        .executableTarget(
+            name: "supervisor-fixture",
+            dependencies: ["ChildProcesses"],
+            path: "Tests/SupervisorFixture",
+            swiftSettings: strict
+        ),
+        tests("ArchitectureTests", of: []),
+        tests("DeployCoreTests", of: ["DeployCore", "DeployTestKit"], exclude: ["Transcripts"]),
+        tests("NginxConfigTests", of: ["NginxConfig"]),
+        tests("HAProxyConfigTests", of: ["HAProxyConfig"]),
+        tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),
+        tests("TrafficJudgementTests", of: ["TrafficJudgement"]),
+        tests("HTTPClientTests", of: ["HTTPClient"]),
+        tests("SafeFileTests", of: ["SafeFile"]),
+        tests("UnixSocketTests", of: ["UnixSocket"]),
+        tests("ChildProcessesTests", of: ["ChildProcesses", "supervisor-fixture"]),
+        tests(
+            "NginxDriverTests",
+            of: ["NginxDriver", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile", "ChildProcesses"]
+        ),
+        tests(
+            "HAProxyDriverTests",
+            of: [
+                "HAProxyDriver", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile", "UnixSocket",
+                "ChildProcesses",
+            ]
+        ),
+        tests("ChecksTests", of: ["Checks", "DeployCore", "DeployPorts", "HTTPClient"]),
+        tests(
+            "CommandsTests",
+            of: ["Commands", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
+        ),
+        tests(
+            "MetricSourcesTests",
+            of: ["MetricSources", "TrafficJudgement", "DeployPorts", "DeployCore", "UnixSocket"]
+        ),
+        tests(
+            "StoreSQLiteTests",
+            of: ["StoreSQLite", "DeployCore", "DeployPorts", "DeployTestKit", "SafeFile"],
+            products: [grdb],
+            exclude: ["Golden"]
+        ),
+        tests(
+            "PlaybooksTests",
+            of: ["Playbooks", "ChildProcesses", "DeployCore", "DeployPorts", "TrafficJudgement"]
+        ),
+        .testTarget(
+            name: "DemoAppTests",
+            dependencies: ["DemoApp", hummingbird] + demoAppProducts
+                + [.product(name: "NIOEmbedded", package: "swift-nio")],
+            swiftSettings: strict
+        ),
     ]
 )

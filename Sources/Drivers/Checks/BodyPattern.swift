@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// A regular expression that must match somewhere in the body.
 ///

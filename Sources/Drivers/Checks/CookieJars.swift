@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import HTTPClient
+import DeployCore
+import HTTPClient
 
 /// The cookie jars of the phases that are under way: the steps of one phase of one run share one.
 actor CookieJars {

@@ -1,6 +1,6 @@
 package import DeployPorts
-internal import Glibc
-internal import HTTPClient
+import Glibc
+import HTTPClient
 
 /// Whether the orchestrator's own environment has what the playbook needs: the playbook's `env`.
 ///

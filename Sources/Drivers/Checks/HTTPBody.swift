@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import HTTPClient
+import DeployPorts
+import HTTPClient
 
 /// What a request carries.
 enum HTTPBody: Hashable, Sendable {

@@ -1,6 +1,6 @@
-internal import DeployCore
-internal import DeployPorts
-internal import HTTPClient
+import DeployCore
+import DeployPorts
+import HTTPClient
 
 /// What an answer should be like.
 ///

@@ -1,6 +1,6 @@
-internal import DeployCore
-internal import DeployPorts
-internal import HTTPClient
+import DeployCore
+import DeployPorts
+import HTTPClient
 
 /// Words for a person who looks at a failed request: what was asked, what came, what was expected.
 struct HTTPFailureReport {

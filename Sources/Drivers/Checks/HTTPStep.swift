@@ -1,6 +1,6 @@
-internal import DeployCore
+import DeployCore
 package import DeployPorts
-internal import HTTPClient
+import HTTPClient
 
 /// One HTTP request and what its answer should be: the playbook's `http`.
 package struct HTTPStep: StepAction {

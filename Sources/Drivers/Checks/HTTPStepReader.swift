@@ -1,5 +1,6 @@
-internal import DeployPorts
-internal import HTTPClient
+import DeployCore
+import DeployPorts
+import HTTPClient
 
 /// Makes a step of the value of `http`, reporting every mistake with its place.
 struct HTTPStepReader {
@@ -74,9 +75,12 @@ struct HTTPStepReader {
         reader.remaining.contains { Spelling.nearest(to: $0.key, among: Self.methods) != nil }
     }
 
+    /// What is drained is the stable environment; everything else asks the candidate.
+    private var usualRoute: HTTPTarget.Route { context.phase == .drain ? .stable : .candidate }
+
     private mutating func readRoute() -> (route: HTTPTarget.Route, position: Position?) {
-        guard let value = reader.optional("via") else { return (.candidate, nil) }
-        guard let text = reader.text(of: value, "via") else { return (.candidate, nil) }
+        guard let value = reader.optional("via") else { return (usualRoute, nil) }
+        guard let text = reader.text(of: value, "via") else { return (usualRoute, nil) }
         guard let route = HTTPTarget.Route(rawValue: text) else {
             let routes = HTTPTarget.Route.allCases.map(\.rawValue)
             let hint = Spelling.nearest(to: text, among: routes).map { "; did you mean `\($0)`?" } ?? ""

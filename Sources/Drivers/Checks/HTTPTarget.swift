@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import HTTPClient
+import DeployPorts
+import HTTPClient
 
 /// Where a request goes.
 struct HTTPTarget: Hashable, Sendable {

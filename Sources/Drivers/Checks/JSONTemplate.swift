@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import HTTPClient
+import DeployPorts
+import HTTPClient
 
 /// A JSON value to be sent, with `${…}` in its texts.
 ///

@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// A header or a form's field.
 struct NamedTemplate: Hashable, Sendable {

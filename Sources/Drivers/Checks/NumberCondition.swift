@@ -1,4 +1,4 @@
-internal import HTTPClient
+import HTTPClient
 
 /// A number's bounds as a playbook writes them: `< 100`, `>= 0.5`, `!= 0`.
 struct NumberCondition: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// Makes what a stranger sent fit to be shown.
 enum PlainText {

@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import HTTPClient
+import DeployPorts
+import HTTPClient
 
 extension Parameter.Scalar {
     /// The JSON value of a scalar without quotes that is a number, a truth value or nothing; `nil` for text.

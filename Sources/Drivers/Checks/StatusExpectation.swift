@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// The statuses that are welcome: `200`, `2xx` or a list of them.
 struct StatusExpectation: Hashable, Sendable, CustomStringConvertible {

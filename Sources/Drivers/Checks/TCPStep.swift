@@ -1,4 +1,4 @@
-internal import DeployCore
+import DeployCore
 package import DeployPorts
 package import HTTPClient
 

@@ -37,6 +37,7 @@ package struct CommandStep: StepAction {
     }
 
     package var isReadOnly: Bool { false }
+    package var survivesUs: Bool { true }
 
     package var summary: String {
         switch command {
@@ -60,7 +61,7 @@ package struct CommandStep: StepAction {
         let record: ExitRecord
         do throws(SupervisionError) {
             try await process.start(order, executable: launcher.supervisor)
-            record = try await process.wait(following: attempt.report)
+            record = try await process.wait(following: attempt.report, leaving: attempt.isDetaching)
         } catch {
             throw failure(for: error)
         }

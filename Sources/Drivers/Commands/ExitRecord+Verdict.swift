@@ -47,7 +47,7 @@ extension SupervisionError {
     var isTransient: Bool {
         switch self {
         case .cannotStart: true
-        case .unusableFolder, .notStarted, .lost: false
+        case .unusableFolder, .notStarted, .lost, .leftRunning: false
         }
     }
 }

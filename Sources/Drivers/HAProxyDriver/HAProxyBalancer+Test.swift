@@ -1,3 +1,4 @@
+import BalancerFiles
 import ChildProcesses
 import DeployPorts
 import SafeFile

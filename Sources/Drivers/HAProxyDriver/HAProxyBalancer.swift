@@ -1,3 +1,4 @@
+import BalancerFiles
 package import DeployCore
 package import DeployPorts
 import SafeFile

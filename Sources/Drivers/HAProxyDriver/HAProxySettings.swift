@@ -1,3 +1,4 @@
+import BalancerFiles
 package import DeployPorts
 
 /// One HAProxy as a playbook's entry describes it.
@@ -42,10 +43,10 @@ package struct HAProxySettings: Hashable, Sendable {
         from reader: inout MapReader,
         _ context: BalancerContext
     ) -> HAProxySettings? {
-        let file = text("haproxy", from: &reader)
-        let backend = text("backend", from: &reader)
-        let socket = text("socket", from: &reader)
-        let test = command("test", from: &reader)
+        let file = reader.word("haproxy")
+        let backend = reader.word("backend")
+        let socket = reader.word("socket")
+        let test = reader.command("test")
         if let value = reader.optional("on") {
             reader.diagnostics.report(
                 value.position,
@@ -54,9 +55,9 @@ package struct HAProxySettings: Hashable, Sendable {
         }
         guard let file, let backend, let socket else { return nil }
         return HAProxySettings(
-            file: absolute(file, context.folder),
+            file: context.absolute(file),
             backend: backend,
-            socket: absolute(socket, context.folder),
+            socket: context.absolute(socket),
             test: test,
             environments: context.environments,
             service: context.service,
@@ -80,29 +81,4 @@ package struct HAProxySettings: Hashable, Sendable {
           "additionalProperties": false
         }
         """
-
-    private static func text(_ key: String, from reader: inout MapReader) -> String? {
-        guard let value = reader.required(key), let text = reader.text(of: value, key) else { return nil }
-        guard !text.isEmpty else {
-            reader.diagnostics.report(value.position, "`\(key)` is empty")
-            return nil
-        }
-        return text
-    }
-
-    private static func command(_ key: String, from reader: inout MapReader) -> [String]? {
-        guard let value = reader.optional(key), let items = reader.list(of: value, key) else { return nil }
-        let words = items.compactMap { reader.text(of: $0, key) }
-        guard words.first?.isEmpty == false else {
-            if words.count == items.count {
-                reader.diagnostics.report(value.position, "`\(key)` must begin with a command")
-            }
-            return nil
-        }
-        return words.count == items.count ? words : nil
-    }
-
-    private static func absolute(_ path: String, _ folder: String) -> String {
-        path.hasPrefix("/") ? path : "\(folder)/\(path)"
-    }
 }

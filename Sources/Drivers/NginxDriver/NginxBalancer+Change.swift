@@ -1,3 +1,4 @@
+import BalancerFiles
 package import DeployPorts
 package import DeployCore
 import SafeFile

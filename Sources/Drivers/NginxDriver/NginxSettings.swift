@@ -1,3 +1,4 @@
+import BalancerFiles
 package import DeployPorts
 
 /// One nginx as a playbook's entry describes it.
@@ -45,11 +46,11 @@ package struct NginxSettings: Hashable, Sendable {
         from reader: inout MapReader,
         _ context: BalancerContext
     ) -> NginxSettings? {
-        let file = text("nginx", required: true, from: &reader)
-        let upstream = text("upstream", required: true, from: &reader)
-        let test = command("test", from: &reader)
-        let reload = command("reload", from: &reader)
-        let pid = text("pid", required: false, from: &reader)
+        let file = reader.word("nginx")
+        let upstream = reader.word("upstream")
+        let test = reader.command("test")
+        let reload = reader.command("reload")
+        let pid = reader.word("pid", required: false)
         if let value = reader.optional("on") {
             reader.diagnostics.report(
                 value.position,
@@ -58,11 +59,11 @@ package struct NginxSettings: Hashable, Sendable {
         }
         guard let file, let upstream else { return nil }
         return NginxSettings(
-            file: absolute(file, context.folder),
+            file: context.absolute(file),
             upstream: upstream,
             test: test ?? ["nginx", "-t"],
             reload: reload,
-            pidFile: pid.map { absolute($0, context.folder) },
+            pidFile: pid.map { context.absolute($0) },
             environments: context.environments,
             service: context.service,
             folder: context.folder
@@ -87,31 +88,4 @@ package struct NginxSettings: Hashable, Sendable {
           "additionalProperties": false
         }
         """
-
-    private static func text(_ key: String, required: Bool, from reader: inout MapReader) -> String? {
-        guard let value = required ? reader.required(key) : reader.optional(key),
-            let text = reader.text(of: value, key)
-        else { return nil }
-        guard !text.isEmpty else {
-            reader.diagnostics.report(value.position, "`\(key)` is empty")
-            return nil
-        }
-        return text
-    }
-
-    private static func command(_ key: String, from reader: inout MapReader) -> [String]? {
-        guard let value = reader.optional(key), let items = reader.list(of: value, key) else { return nil }
-        let words = items.compactMap { reader.text(of: $0, key) }
-        guard words.first?.isEmpty == false else {
-            if words.count == items.count {
-                reader.diagnostics.report(value.position, "`\(key)` must begin with a command")
-            }
-            return nil
-        }
-        return words.count == items.count ? words : nil
-    }
-
-    private static func absolute(_ path: String, _ folder: String) -> String {
-        path.hasPrefix("/") ? path : "\(folder)/\(path)"
-    }
 }

@@ -1,7 +1,7 @@
-internal import DeployPorts
-internal import GRDB
-internal import Glibc
-internal import SafeFile
+import DeployPorts
+import GRDB
+import Glibc
+import SafeFile
 
 /// The database's file and its folder: rights, creation, the ballast.
 struct JournalFile {

@@ -1,7 +1,7 @@
-internal import DeployCore
-internal import DeployPorts
-internal import FoundationEssentials
-internal import SafeFile
+import DeployCore
+import DeployPorts
+import FoundationEssentials
+import SafeFile
 
 /// One row of `events` as it is stored and hashed: texts, not values.
 struct JournalLine {

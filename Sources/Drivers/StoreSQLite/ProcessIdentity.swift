@@ -1,7 +1,7 @@
 package import DeployCore
 package import DeployPorts
-internal import Glibc
-internal import SafeFile
+import Glibc
+import SafeFile
 
 /// Tells a process from a later one with the same number: host, boot, number and start, from `/proc` (proc(5)).
 package enum ProcessIdentity {

@@ -1,6 +1,6 @@
-internal import DeployPorts
-internal import FoundationEssentials
-internal import GRDB
+import DeployPorts
+import FoundationEssentials
+import GRDB
 
 /// GRDB's own subscripts end the process on a value of another kind, which a damaged file may hold.
 extension Row {

@@ -1,7 +1,7 @@
-internal import DeployPorts
-internal import GRDB
-internal import Glibc
-internal import SafeFile
+import DeployPorts
+import GRDB
+import Glibc
+import SafeFile
 
 /// Says what an error of SQLite means for the journal, and what to do.
 struct SQLiteProblem {

@@ -1,6 +1,6 @@
 package import DeployCore
 package import DeployPorts
-internal import GRDB
+import GRDB
 
 extension SQLiteRunStore {
     package func post(_ command: PostedCommand, to run: RunID) async throws(RunStoreError) -> Int {

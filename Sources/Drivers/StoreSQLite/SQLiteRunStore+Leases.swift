@@ -1,6 +1,6 @@
 package import DeployCore
 package import DeployPorts
-internal import GRDB
+import GRDB
 
 extension SQLiteRunStore {
     package func acquireLease(

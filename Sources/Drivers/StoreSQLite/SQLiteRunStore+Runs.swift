@@ -1,7 +1,7 @@
 package import DeployCore
 package import DeployPorts
-internal import GRDB
-internal import SafeFile
+import GRDB
+import SafeFile
 
 extension SQLiteRunStore {
     package func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {

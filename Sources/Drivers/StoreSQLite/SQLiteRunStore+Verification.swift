@@ -1,7 +1,7 @@
-internal import DeployCore
+import DeployCore
 package import DeployPorts
-internal import GRDB
-internal import SafeFile
+import GRDB
+import SafeFile
 
 extension SQLiteRunStore {
     /// Reads every row once, in the order of writing, and holds one of them in memory at a time.

@@ -1,7 +1,7 @@
 package import DeployPorts
-internal import GRDB
-internal import SafeFile
-internal import Synchronization
+import GRDB
+import SafeFile
+import Synchronization
 
 /// The journal in one SQLite file: a write-ahead log, and a disk flush for every append.
 ///

@@ -1,4 +1,4 @@
-internal import GRDB
+import GRDB
 
 /// The tables of version 1; `PRAGMA user_version` tells the version of a file.
 enum Schema {

@@ -53,12 +53,12 @@ package struct BalancerFleet: Sendable {
             guard let split else {
                 throw Self.unchanged("\(balancer.name) sends traffic to neither environment")
             }
-            if let agreed, agreed != split {
+            if let agreed, !split.isNearly(agreed) {
                 throw Self.unchanged(
                     "the balancers disagree: \(balancers[0].name) has \(agreed), \(balancer.name) has \(split)"
                 )
             }
-            agreed = split
+            agreed = agreed ?? split
         }
         guard let agreed else { throw Self.unchanged("the playbook names no balancer") }
         return agreed
@@ -129,7 +129,7 @@ package struct BalancerFleet: Sendable {
         for (index, (balancer, change)) in staged.enumerated() {
             do throws(LoadBalancerError) {
                 let seen = try await balancer.commit(change)
-                guard seen.split == split else {
+                guard seen.split?.isNearly(split) == true else {
                     throw .unknown("asked for \(split), read back \(seen.split?.description ?? "nothing known")")
                 }
             } catch {

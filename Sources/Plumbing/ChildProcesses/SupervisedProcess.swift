@@ -50,10 +50,12 @@ package struct SupervisedProcess: Sendable {
 
     /// Hands every line of output to `follow`, from the first one on, and returns how the command ended.
     ///
-    /// Cancelling the task cancels the command; the call still returns only when it has ended.
-    /// - Throws: `.notStarted`, `.lost`.
+    /// Cancelling the task cancels the command, and the call still returns only when it has ended; unless `leaves`
+    /// says then that it shall run on.
+    /// - Throws: `.notStarted`, `.lost`, `.leftRunning`.
     package func wait(
-        following follow: @escaping @Sendable (String) -> Void
+        following follow: @escaping @Sendable (String) -> Void,
+        leaving leaves: @escaping @Sendable () -> Bool = { false }
     ) async throws(SupervisionError) -> ExitRecord {
         let isCancelled = Mutex(false)
         let result: Result<ExitRecord, SupervisionError> = await withTaskCancellationHandler {
@@ -61,7 +63,7 @@ package struct SupervisedProcess: Sendable {
                 DispatchQueue(label: "SupervisedProcess").async {
                     continuation.resume(
                         returning: Result { () throws(SupervisionError) in
-                            try watch(following: follow) { isCancelled.withLock { $0 } }
+                            try watch(following: follow, leaving: leaves) { isCancelled.withLock { $0 } }
                         }
                     )
                 }
@@ -161,6 +163,7 @@ package struct SupervisedProcess: Sendable {
 
     private func watch(
         following follow: (String) -> Void,
+        leaving leaves: () -> Bool,
         isCancelled: () -> Bool
     ) throws(SupervisionError) -> ExitRecord {
         let folder = try StepFolder(folder)
@@ -181,7 +184,10 @@ package struct SupervisedProcess: Sendable {
                 throw .lost
             case .running: break
             }
-            if !isTold, isCancelled() { isTold = cancel() }
+            if !isTold, isCancelled() {
+                if leaves() { throw .leftRunning }
+                isTold = cancel()
+            }
             poll(nil, 0, pause)
             pause = min(100, pause * 2)
         }

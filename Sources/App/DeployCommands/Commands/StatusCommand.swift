@@ -94,7 +94,7 @@ struct ServiceStatus {
             guard case .success(let seen) = balancer.result else { return nil }
             return seen.split
         }
-        guard let first = splits.first ?? nil, splits.allSatisfy({ $0 == first }) else { return nil }
+        guard let first = splits.first ?? nil, splits.allSatisfy({ $0?.isNearly(first) == true }) else { return nil }
         return first
     }
 
@@ -107,7 +107,7 @@ struct ServiceStatus {
             case .failure(let error): remarks.append("\(balancer.name): \(error.message)")
             }
         }
-        if let run, run.state.isSettled, let observed, let expected = run.state.settledSplit, observed != expected {
+        if let run, run.state.isSettled, let observed, let expected = run.state.settledSplit, !observed.isNearly(expected) {
             remarks.append("the last run left \(expected), found \(observed): somebody else changed the traffic")
         }
         return remarks

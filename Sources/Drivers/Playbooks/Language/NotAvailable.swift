@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// Words that the language knows and this version does not carry out.
 ///

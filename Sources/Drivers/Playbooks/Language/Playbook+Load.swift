@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import SafeFile
+import DeployPorts
+import SafeFile
 
 extension Playbook {
     /// Decodes a playbook file's bytes, and looks at nothing else: no server, no variable, no file.

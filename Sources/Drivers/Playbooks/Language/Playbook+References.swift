@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// Checks that every `${…}` names something that will have a value where it stands.
 extension Playbook {

@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// The keys beside a step's action.
 struct CommonKeys {

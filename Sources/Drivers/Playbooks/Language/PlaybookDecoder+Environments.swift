@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// Environments, the balancers in front of them, and secrets.
 extension PlaybookDecoder {

@@ -1,6 +1,6 @@
-internal import DeployCore
-internal import DeployPorts
-internal import TrafficJudgement
+import DeployCore
+import DeployPorts
+import TrafficJudgement
 
 /// What is watched while the candidate has traffic.
 extension PlaybookDecoder {

@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// `order`, which may say one thing only: that `drain` comes after `switch`.
 extension PlaybookDecoder {

@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// Steps: what every step takes, and the action that each one has.
 extension PlaybookDecoder {

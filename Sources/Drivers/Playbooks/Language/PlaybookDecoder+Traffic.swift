@@ -1,5 +1,5 @@
-internal import DeployCore
-internal import DeployPorts
+import DeployCore
+import DeployPorts
 
 /// How the traffic goes over, and how it comes back.
 extension PlaybookDecoder {

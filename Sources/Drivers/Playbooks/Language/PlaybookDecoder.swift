@@ -1,6 +1,6 @@
-internal import DeployCore
-internal import DeployPorts
-internal import TrafficJudgement
+import DeployCore
+import DeployPorts
+import TrafficJudgement
 
 /// Decodes a playbook's parameters and reports every mistake; a file per part of the language.
 struct PlaybookDecoder {

@@ -1,5 +1,5 @@
 package import DeployCore
-internal import DeployPorts
+import DeployPorts
 
 extension Playbook {
     /// At most so many steps run side by side.

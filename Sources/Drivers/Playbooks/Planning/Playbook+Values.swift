@@ -1,7 +1,7 @@
-internal import ChildProcesses
+import ChildProcesses
 package import DeployCore
 package import DeployPorts
-internal import SafeFile
+import SafeFile
 
 extension Playbook {
     /// In milliseconds.

@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// The bytes of a playbook file, checked before a YAML parser sees them.
 enum PlaybookText {

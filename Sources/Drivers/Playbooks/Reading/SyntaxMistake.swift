@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import Yams
+import DeployPorts
+import Yams
 
 /// What libyaml complains about, in words for people who do not know YAML's grammar.
 enum SyntaxMistake {

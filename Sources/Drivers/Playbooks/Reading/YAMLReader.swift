@@ -1,5 +1,5 @@
-internal import DeployPorts
-internal import Yams
+import DeployPorts
+import Yams
 
 /// Reads a YAML text into parameters with their places.
 ///

@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// Walks a YAML text token by token, in one pass without recursion, to refuse what must never reach the parser:
 /// anchors, aliases and tags, which make a short text expand without end, nesting without end, and too many nodes.

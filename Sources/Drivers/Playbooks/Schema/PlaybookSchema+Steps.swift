@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// Steps: one object per action, so that editors offer what belongs together.
 extension PlaybookSchema {

@@ -1,4 +1,4 @@
-internal import DeployCore
+import DeployCore
 
 /// The keys of a playbook and of its sections.
 extension PlaybookSchema {

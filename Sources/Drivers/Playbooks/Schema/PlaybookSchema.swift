@@ -1,4 +1,4 @@
-internal import DeployPorts
+import DeployPorts
 
 /// The language as JSON Schema, for editors: the same keys as the decoder reads, which a test compares.
 package enum PlaybookSchema {

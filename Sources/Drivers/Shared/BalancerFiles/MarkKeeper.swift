@@ -1,20 +1,20 @@
-import DeployCore
-import DeployPorts
-import SafeFile
+package import DeployCore
+package import DeployPorts
+package import SafeFile
 
 /// The mark, the backup and the unfinished change beside one balancer's file.
 ///
 /// Every call that writes needs the lock that ``lock(within:)`` gives.
-struct MarkKeeper: Sendable {
-    let file: MarkedFile
-    let service: String
+package struct MarkKeeper: Sendable {
+    package let file: MarkedFile
+    package let service: String
 
-    init(path: String, entry: String, service: String) throws(LoadBalancerError) {
+    package init(path: String, entry: String, service: String) throws(LoadBalancerError) {
         file = try translated { () throws(FileProblem) in try MarkedFile(path, entry: entry) }
         self.service = service
     }
 
-    func lock(within milliseconds: Int) async throws(LoadBalancerError) -> FileLock {
+    package func lock(within milliseconds: Int) async throws(LoadBalancerError) -> FileLock {
         do throws(FileProblem) {
             return try await file.lock(within: milliseconds)
         } catch {
@@ -26,7 +26,7 @@ struct MarkKeeper: Sendable {
     /// killed.
     ///
     /// Whatever it was writing is whole, and what it does next is fenced.
-    func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
+    package func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
         do throws(FileProblem) {
             return try await file.lock(within: 2000)
         } catch {
@@ -41,7 +41,7 @@ struct MarkKeeper: Sendable {
     }
 
     /// The mark; ``BalancerMark/none`` when nothing was ever written here.
-    func mark() throws(LoadBalancerError) -> BalancerMark {
+    package func mark() throws(LoadBalancerError) -> BalancerMark {
         try translated { () throws(FileProblem) in
             try file.value(BalancerMark.self, at: file.markPath) ?? .none
         }
@@ -49,25 +49,25 @@ struct MarkKeeper: Sendable {
 
     /// Whether bgdeploy wrote the text with this digest, for whichever entry of the file: a service may have
     /// several in one file, changed together.
-    func isOurs(digest: String) -> Bool {
+    package func isOurs(digest: String) -> Bool {
         file.markPaths.contains { path in
             (try? file.value(BalancerMark.self, at: path))??.written == digest
         }
     }
 
     /// The mark, when `token` may write.
-    func mark(admitting token: FencingToken) throws(LoadBalancerError) -> BalancerMark {
+    package func mark(admitting token: FencingToken) throws(LoadBalancerError) -> BalancerMark {
         let mark = try mark()
         guard token >= mark.token else { throw .fenced(seen: mark.token) }
         return mark
     }
 
-    func save(_ mark: BalancerMark) throws(LoadBalancerError) {
+    package func save(_ mark: BalancerMark) throws(LoadBalancerError) {
         try translated { () throws(FileProblem) in try file.setValue(mark, at: file.markPath) }
     }
 
     /// The text in force before the run's first change, if it is whole.
-    func previousText(_ mark: BalancerMark) throws(LoadBalancerError) -> [UInt8]? {
+    package func previousText(_ mark: BalancerMark) throws(LoadBalancerError) -> [UInt8]? {
         let bytes = try translated { () throws(FileProblem) in try file.side(file.previousPath) }
         guard let bytes, Digest.sha256(bytes) == mark.previous else { return nil }
         return bytes
@@ -79,7 +79,7 @@ struct MarkKeeper: Sendable {
     /// and `text` the backup. Both stay while the traffic is divided, which is the same run, also when a new
     /// process with a higher token goes on with it; and on the way back under the token that went forward.
     /// `script` is what a person can run to go back.
-    func opened(
+    package func opened(
         _ mark: BalancerMark,
         token: FencingToken,
         from now: Split?,
@@ -106,7 +106,7 @@ struct MarkKeeper: Sendable {
     }
 
     /// Takes back what ``opened(_:token:from:text:to:script:)`` did; `mark` and `previous` are from before it.
-    func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
+    package func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
         let now = try file.value(BalancerMark.self, at: file.markPath)
         if now?.stable != mark.stable || now?.previous != mark.previous { try file.setSide(openedPath, nil) }
         if let previous, now?.previous != mark.previous { try file.setSide(file.previousPath, previous) }

@@ -1,15 +1,15 @@
-import DeployPorts
-import SafeFile
+package import DeployPorts
+package import SafeFile
 
 extension LoadBalancerError {
     /// What `problem` means for the balancer.
     ///
     /// Holds only where nothing was changed before it.
-    init(_ problem: FileProblem, expected: [UInt8] = []) {
+    package init(_ problem: FileProblem, expected: [UInt8] = []) {
         switch problem {
         case .forbidden, .readOnly: self = .forbidden("\(problem.message); nothing was changed")
         case .missing(let path):
-            self = .misconfigured("\(path) does not exist; the playbook's `haproxy` key must name the file")
+            self = .misconfigured("\(path) does not exist; the playbook must name the file as it is")
         case .changedMeanwhile(let path, let found):
             let diff = UnifiedDiff.text(before: expected, after: found ?? [], path: path)
             self = .drifted(file: path, diff: diff)
@@ -23,7 +23,7 @@ extension LoadBalancerError {
 }
 
 /// Runs `work` and tells its problem as the balancer's.
-func translated<Success>(
+package func translated<Success>(
     expected: [UInt8] = [],
     _ work: () throws(FileProblem) -> Success
 ) throws(LoadBalancerError) -> Success {
