@@ -248,6 +248,11 @@ let package = Package(
             "PlaybooksTests",
             of: ["Playbooks", "ChildProcesses", "DeployCore", "DeployPorts", "TrafficJudgement"]
         ),
+        tests(
+            "DeployCommandsTests",
+            of: ["DeployCommands", "DeployEngine", "DeployPorts", "DeployCore", "TrafficJudgement"],
+            exclude: ["Snapshots"]
+        ),
         .testTarget(
             name: "DemoAppTests",
             dependencies: ["DemoApp", hummingbird] + demoAppProducts

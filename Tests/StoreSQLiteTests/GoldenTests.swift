@@ -70,6 +70,6 @@ import Testing
         let store = try await SQLiteRunStore(path: folder.journal)
         try await Sample.run("RUNA", entries: 2, in: store)
         let head = try await store.verify().head
-        #expect(head == "b9447fed4dc201a3571553724b656e28d2a9ce0c5ead047ab681ef3bd4326bbb")
+        #expect(head == "d6d31dbef4bb54439c8ec7d2ec8a5ec5497db7693799f44051074d4ebd76096e")
     }
 }

@@ -23,7 +23,7 @@ package struct Bgdeploy: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Setting up",
-                subcommands: [CheckCommand.self, DoctorCommand.self, InitCommand.self, DemoCommand.self]
+                subcommands: [CheckCommand.self, DoctorCommand.self, InitCommand.self, ConfigCommand.self, DemoCommand.self]
             ),
         ]
     )

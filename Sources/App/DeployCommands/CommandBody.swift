@@ -32,12 +32,27 @@ extension Workplace {
 
     func complain(_ message: String) {
         let text = Style.harmless(message)
-        if options.output == .github { printer.line("::error title=bgdeploy::" + text.replacing("\n", with: "%0A")) }
+        if options.output == .github {
+            printer.line("::error title=bgdeploy::\(GitHubReporter.escaped(text))")
+        }
         Printer.errors.line("bgdeploy: \(text)")
     }
 
-    /// The observer that the output format asks for.
+    /// Shows a run that this process drives: live on a terminal, else as ``journalObserver()``.
+    ///
+    /// The live view ends, and leaves its last frame, with the run or before anything is printed on standard error.
     func observer() -> any RunObserver {
+        let isLive =
+            options.output == .text && !options.verbose && isatty(STDOUT_FILENO) == 1
+            && environment["TERM", default: "dumb"] != "dumb"
+        guard isLive else { return journalObserver() }
+        let live = LiveReporter(printer: printer, style: style, clock: clock)
+        Printer.errors.beforeNextLine { [weak live] in live?.end() }
+        return live
+    }
+
+    /// Tells each event as the output format asks for.
+    func journalObserver() -> any RunObserver {
         switch options.output {
         case .json: JSONReporter(printer: printer)
         case .github: GitHubReporter(printer: printer)
@@ -75,7 +90,7 @@ extension Workplace {
     }
 
     private func conclude(_ state: RunState, _ error: RunStoreError, _ restored: [String]) -> ExitStatus {
-        let what = CommandFailure(error, path: "").message
+        let what = CommandFailure(error).message
         guard !restored.isEmpty else {
             Printer.errors.line(
                 "bgdeploy: the journal could not be written, so nothing more was begun; no traffic moved\n\(what)"

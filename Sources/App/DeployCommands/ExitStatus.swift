@@ -39,11 +39,9 @@ struct CommandFailure: Error {
         self.message = message
     }
 
-    init(_ error: RunStoreError, path: String) {
+    init(_ error: RunStoreError) {
         switch error {
-        case .unavailable(let text), .full(let text):
-            self.init(.unavailable, "\(text)\nUsers can be put back without it: bgdeploy rollback --emergency")
-        case .unreadable(let text):
+        case .unavailable(let text), .full(let text), .unreadable(let text):
             self.init(.unavailable, "\(text)\nUsers can be put back without it: bgdeploy rollback --emergency")
         case .held(let lease): self.init(.held, Self.held(by: lease))
         case .leaseLost: self.init(.held, "another process has taken this service over")

@@ -36,7 +36,7 @@ struct RunHistory: Sendable {
             }
             return latest
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
     }
 

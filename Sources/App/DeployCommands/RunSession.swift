@@ -90,7 +90,7 @@ struct RunSession: Sendable {
             }
             latest = try await RunHistory(store: store, service: service.name).latest()
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         guard let latest, !latest.state.isSettled else { return }
         throw CommandFailure(
@@ -122,7 +122,7 @@ struct RunSession: Sendable {
             state = try await RunHistory(store: store, service: service.name).recorded(recorded.record).state
         } catch {
             try? await store.release(lease)
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
         do throws(BalancerFleet.Failure) {
@@ -175,7 +175,7 @@ struct RunSession: Sendable {
         do throws(RunStoreError) {
             text = try await store.playbook(of: recorded.record.id)
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         let service = try workplace.service(text: text, path: current.playbook.path)
         let plan = recorded.state.plan
@@ -207,7 +207,7 @@ struct RunSession: Sendable {
                 at: clock.now()
             )
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
     }
 

@@ -93,7 +93,7 @@ struct Workplace: Sendable {
         do throws(RunStoreError) {
             return try await SQLiteRunStore(path: location.file)
         } catch {
-            throw CommandFailure(error, path: location.file)
+            throw CommandFailure(error)
         }
     }
 

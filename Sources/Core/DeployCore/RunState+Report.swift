@@ -43,6 +43,13 @@ extension RunState {
         }
     }
 
+    /// Whether nothing is lost while no process drives the run: it waits for a person, and the candidate has no
+    /// traffic that somebody would have to watch.
+    public var isAtRest: Bool {
+        guard confirmedShare == .zero, case .forward = stage else { return false }
+        return pending.allSatisfy { if case .approval = $0.effect { true } else { false } }
+    }
+
     /// Why a run that failed or was rolled back did so.
     public var reason: String? {
         switch stage {

@@ -142,13 +142,9 @@ struct RunLoop {
         case .ended where state.pending.isEmpty: end = .settled(state)
         case .released where !state.pending.contains(where: { $0.isCancelled }): end = .settled(state)
         case .forward where state.pending.isEmpty: end = .waiting(state)
-        case .forward where surroundings.leavesAtGates && isAtGate: end = .waiting(state)
+        case .forward where surroundings.leavesAtGates && state.isAtRest: end = .waiting(state)
         case .idle, .forward, .returning, .released, .ended: break
         }
-    }
-
-    private var isAtGate: Bool {
-        state.pending.contains { if case .approval = $0.effect { true } else { false } }
     }
 
     private func mustBeAwaited(_ effect: Effect) -> Bool {
@@ -192,6 +188,7 @@ struct RunLoop {
                 folders: surroundings.folders,
                 clock: surroundings.clock,
                 observer: surroundings.observer,
+                mask: surroundings.mask,
                 isDetaching: { [detaching] in detaching.isRaised }
             ),
             watcher: surroundings.watcher,

@@ -9,6 +9,8 @@ struct StepRunner: Sendable {
     let folders: any AttemptFolders
     let clock: any Timekeeper
     let observer: any RunObserver
+    /// Replaces secrets by `***`.
+    let mask: @Sendable (String) -> String
     /// Whether this process is about to leave and the steps that can go on without it shall.
     let isDetaching: @Sendable () -> Bool
 
@@ -73,7 +75,7 @@ struct StepRunner: Sendable {
                     throw error
                 }
                 pause = next
-                observer.output("attempt \(number) of \(policy.attempts): \(error.message)", of: step.id)
+                observer.output(mask("attempt \(number) of \(policy.attempts): \(error.message)"), of: step.id)
             }
             do { try await clock.sleep(for: pause) } catch { throw StepFailure("stopped", isTransient: false) }
             number += 1
@@ -119,7 +121,7 @@ struct StepRunner: Sendable {
             values: values,
             folder: folder,
             isDetaching: isDetaching,
-            report: { [observer] line in observer.output(line, of: step.id) }
+            report: { [observer, mask] line in observer.output(mask(line), of: step.id) }
         )
     }
 

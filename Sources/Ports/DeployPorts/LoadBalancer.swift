@@ -120,8 +120,6 @@ public struct BalancerMark: Hashable, Codable, Sendable {
     /// The highest token that wrote here.
     public var token: FencingToken
     public var service: String
-    /// The run that wrote last.
-    public var run: String?
     /// The environment to go back to.
     public var stable: EnvironmentName?
     /// SHA-256 of the text that was written last, and of the one before it (the backup beside the mark).

@@ -9,7 +9,7 @@ enum StubCatalogue {
             http, kind("run", siblings: ["env", "on"], isReadOnly: false), script, tcp,
             kind("env", isReadOnly: true),
         ],
-        balancerKinds: [nginx]
+        balancerKinds: [nginx, haproxy]
     )
 
     private static let http = StepKind(
@@ -54,6 +54,18 @@ enum StubCatalogue {
         _ = reader.text("log")
         guard let file, upstream != nil else { return nil }
         return ConfiguredBalancer(balancer: StubBalancer(name: "nginx \(file)"), source: nil)
+    }
+
+    private static let haproxy = BalancerKind(
+        key: "haproxy",
+        schema: """
+            {"type": "object", "required": ["haproxy"], "additionalProperties": false, "properties":
+              {"haproxy": {"type": "string"}, "backend": {"type": "string"}, "socket": {"type": "string"}}}
+            """
+    ) { reader, _ in
+        let file = reader.required("haproxy").flatMap { reader.text(of: $0, "haproxy") }
+        _ = (reader.text("backend"), reader.text("socket"))
+        return file.map { ConfiguredBalancer(balancer: StubBalancer(name: "haproxy \($0)"), source: nil) }
     }
 }
 

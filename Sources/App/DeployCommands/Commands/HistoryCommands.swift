@@ -19,7 +19,7 @@ struct HistoryCommand: CommandBody {
                 runs.append(try await history.recorded(record))
             }
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         switch workplace.options.output {
         case .json: workplace.printer.line(JSON.text(.list(runs.map(Self.json)), indent: 1))
@@ -63,7 +63,7 @@ struct EventsCommand: CommandBody {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = run == nil ? try workplace.service().name : nil
         let history = RunHistory(store: try await workplace.store(), service: service)
-        let observer = workplace.observer()
+        let observer = workplace.journalObserver()
         let record = try await history.run(run).record
         var state: RunState?
         var seen = 0
@@ -72,7 +72,7 @@ struct EventsCommand: CommandBody {
             do throws(RunStoreError) {
                 entries = try await history.store.entries(of: record.id, after: seen)
             } catch {
-                throw CommandFailure(error, path: "")
+                throw CommandFailure(error)
             }
             for entry in entries {
                 let isFirst = state == nil
@@ -113,7 +113,7 @@ struct AuditCommand: AsyncParsableCommand {
             do throws(RunStoreError) {
                 report = try await store.verify()
             } catch {
-                throw CommandFailure(error, path: "")
+                throw CommandFailure(error)
             }
             switch workplace.options.output {
             case .json:

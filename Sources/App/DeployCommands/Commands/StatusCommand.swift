@@ -45,6 +45,8 @@ struct ServiceStatus {
     let balancers: [Balancer]
     let run: RecordedRun?
     let holder: LeaseHolder?
+    /// A lease that was given back, rather than held by a process that is gone.
+    var isLeaseFree = true
 
     static func read(_ service: Service, _ store: any RunStore, run: String?) async throws(CommandFailure) -> Self {
         let balancers = await service.fleet.observe().map { Balancer(name: $0.name, result: $0.result) }
@@ -57,10 +59,11 @@ struct ServiceStatus {
                 service: service.name,
                 balancers: balancers,
                 run: try await history.latest(),
-                holder: holder
+                holder: holder,
+                isLeaseFree: lease == nil
             )
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
     }
 
@@ -85,7 +88,8 @@ struct ServiceStatus {
     /// `running`, `interrupted`, `succeeded`, …; `idle` when there never was a run.
     var state: String {
         guard let run else { return "idle" }
-        return holder == nil && !run.state.isSettled ? "interrupted" : run.state.condition.rawValue
+        let isAbandoned = holder == nil && !run.state.isSettled && !(isLeaseFree && run.state.isAtRest)
+        return isAbandoned ? "interrupted" : run.state.condition.rawValue
     }
 
     /// The split that every balancer has; `nil` when they disagree or one cannot tell.

@@ -31,7 +31,7 @@ struct Steering {
             }
         } catch {
             if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         throw CommandFailure(
             .held,

@@ -60,7 +60,7 @@ private struct HandSetSplit {
             try await note("is \(split)", nil, in: run, history)
         } catch {
             if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         workplace.printer.line("\(split)")
         return .done
@@ -124,7 +124,7 @@ extension Workplace {
                 at: clock.now()
             )
         } catch {
-            throw CommandFailure(error, path: "")
+            throw CommandFailure(error)
         }
         let result: Result<Value, CommandFailure>
         do throws(CommandFailure) {

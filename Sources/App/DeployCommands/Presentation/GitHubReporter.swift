@@ -33,6 +33,11 @@ final class GitHubReporter: RunObserver {
     func watched(_ figures: TrafficFigures) { plain.watched(figures) }
     func draining(connections: Int) { plain.draining(connections: connections) }
 
+    /// A workflow command's message is one line.
+    static func escaped(_ text: String) -> String {
+        text.replacing("%", with: "%25").replacing("\r", with: "%0D").replacing("\n", with: "%0A")
+    }
+
     private func enter(_ phase: PhaseName?) {
         openGroup.withLock { open in
             guard open != phase else { return }
@@ -43,8 +48,7 @@ final class GitHubReporter: RunObserver {
     }
 
     private func annotate(_ level: String, _ line: ToldLine) {
-        let text = Style.harmless(line.text)
-            .replacing("%", with: "%25").replacing("\r", with: "%0D").replacing("\n", with: "%0A")
+        let text = Self.escaped(Style.harmless(line.text))
         let title = line.phase.map { "bgdeploy: \($0)" } ?? "bgdeploy"
         plain.printer.line("::\(level) title=\(title)::\(text)")
     }

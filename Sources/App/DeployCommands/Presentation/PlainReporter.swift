@@ -1,12 +1,23 @@
 import DeployCore
 import DeployEngine
 import DeployPorts
+import Synchronization
 
 /// One plain line per event: for logs, pipes and CI.
-struct PlainReporter: RunObserver {
+final class PlainReporter: RunObserver {
     let printer: Printer
-    let style: Style
-    let showsOutput: Bool
+    private let style: Style
+    private let showsOutput: Bool
+    private let connections = Mutex<Int?>(nil)
+
+    /// Where the text of a line begins, below which its further lines are put.
+    private static let textColumn = 23
+
+    init(printer: Printer, style: Style, showsOutput: Bool) {
+        self.printer = printer
+        self.style = style
+        self.showsOutput = showsOutput
+    }
 
     func recorded(_ entry: JournalEntry, before: RunState?, after: RunState) {
         for line in Telling.lines(of: entry, before: before, after: after) { printer.line(format(line)) }
@@ -14,23 +25,42 @@ struct PlainReporter: RunObserver {
 
     func output(_ line: String, of step: StepID) {
         guard showsOutput else { return }
-        printer.line("          " + style("│ \(Style.harmless(line))", .faint))
+        let lines = Self.inert(line).split(whereSeparator: \.isNewline)
+        for line in lines { printer.line(Self.margin + style("│ \(line)", .faint)) }
     }
 
-    func watched(_ figures: TrafficFigures) {
-        for remark in figures.remarks { printer.line("          " + style("! \(remark)", .yellow)) }
-    }
+    /// Remarks are told by the journal's notes.
+    func watched(_ figures: TrafficFigures) {}
 
-    func draining(connections: Int) {
-        printer.line("          " + style("│ \(connections) connections left", .faint))
+    func draining(connections count: Int) {
+        let isNews = connections.withLock { last in
+            defer { last = count }
+            return last != count
+        }
+        guard isNews else { return }
+        printer.line(Self.margin + style("│ \(count) connection\(count == 1 ? "" : "s") left", .faint))
     }
 
     func format(_ line: ToldLine) -> String {
         let phase = (line.phase?.rawValue ?? "").padded(to: 10)
-        let mark = style.mark(line.mark)
-        let text = Style.harmless(line.text).split(separator: "\n", omittingEmptySubsequences: false)
-        let rest = text.dropFirst().map { "\n" + String(repeating: " ", count: 23) + $0 }.joined()
-        return "\(style(Clock.time(line.at), .faint))  \(phase) \(mark) \(text.first ?? "")\(rest)"
+        let lead = "\(style(Clock.time(line.at), .faint))  \(phase) \(style.mark(line.mark)) "
+        return Self.block(lead, line.text, below: Self.margin + style("│ ", .faint))
+    }
+
+    /// `text` after `lead`, its further lines after `margin`.
+    static func block(_ lead: String, _ text: String, below margin: String) -> String {
+        let lines = inert(text).split(separator: "\n", omittingEmptySubsequences: false)
+        return lead + lines.joined(separator: "\n" + margin)
+    }
+
+    private static let margin = String(repeating: " ", count: textColumn - 2)
+
+    /// Text from elsewhere, such that neither a terminal nor a CI system takes a part of it for a command.
+    ///
+    /// GitHub's runner heeds `##[` and Azure's `##vso[` anywhere in a line, and `::` at its beginning, spaces
+    /// left out (actions/runner, ActionCommand.cs): the margin has more than spaces for that.
+    private static func inert(_ text: String) -> String {
+        Style.harmless(text).replacing("##[", with: "# #[").replacing("##vso[", with: "# #vso[")
     }
 }
 

@@ -70,7 +70,11 @@ struct RunReport {
     var markdown: String {
         var lines = ["# \(plan.service) \(plan.version): \(run.state.condition.rawValue)", "", outcome, ""]
         lines += ["| | |", "|---|---|"] + facts.map { "| \($0) | \(Self.cell($1)) |" }
-        if let reason = run.state.reason { lines += ["", "## Cause", "", "```text", Style.harmless(reason), "```"] }
+        if let reason = run.state.reason {
+            // Indented code has no fence that the text could close.
+            let text = Style.harmless(reason).split(separator: "\n", omittingEmptySubsequences: false)
+            lines += ["", "## Cause", ""] + text.map { "    \($0)" }
+        }
         lines += ["", "## Impact", "", impact, ""]
         if !shares.isEmpty {
             lines += ["| time | \(plan.candidate)'s share |", "|---|---|"]
