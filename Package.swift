@@ -65,7 +65,9 @@ let strict: [SwiftSetting] = [
 ]
 
 func dependencies(
-    of name: String, imports: [String], products: [Target.Dependency]
+    of name: String,
+    imports: [String],
+    products: [Target.Dependency]
 ) -> [Target.Dependency] {
     guard let layer = layers[name] else { fatalError("\(name) has no layer in `layers`") }
     for other in imports {
@@ -77,7 +79,9 @@ func dependencies(
 }
 
 func module(
-    _ name: String, imports: [String] = [], products: [Target.Dependency] = []
+    _ name: String,
+    imports: [String] = [],
+    products: [Target.Dependency] = []
 ) -> Target {
     let path = "Sources/\(layers[name]?.rawValue ?? "")/\(name)"
     let dependencies = dependencies(of: name, imports: imports, products: products)
@@ -186,8 +190,10 @@ let package = Package(
         module(
             "DeployCommands",
             imports: [
-                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver", "HAProxyDriver",
-                "Checks", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile", "ChildProcesses",
+                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver",
+                "HAProxyDriver",
+                "Checks", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
+                "ChildProcesses",
                 "HTTPClient", "NginxConfig", "HAProxyConfig",
             ],
             products: [argumentParser]

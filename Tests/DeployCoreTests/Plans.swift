@@ -17,7 +17,9 @@ enum Plans {
             kind: .approval(people: approvals),
             deadline: .minutes(60)
         )
-        let shift = Phase.shift(phase: SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60)))
+        let shift = Phase.shift(
+            phase: SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60))
+        )
         let drain = Phase.drain(phase: DrainPhase(request: step(.drain, 1, "tell the app to drain")))
         return Plan(
             service: "mina",

@@ -10,7 +10,8 @@ package struct Bgdeploy: AsyncParsableCommand {
             CommandGroup(
                 name: "Releasing",
                 subcommands: [
-                    RunCommand.self, PlanCommand.self, ResumeCommand.self, ApproveCommand.self, PromoteCommand.self,
+                    RunCommand.self, PlanCommand.self, ResumeCommand.self, ApproveCommand.self,
+                    PromoteCommand.self,
                     PauseCommand.self, AbortCommand.self, RollbackCommand.self,
                 ]
             ),
@@ -23,7 +24,10 @@ package struct Bgdeploy: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Setting up",
-                subcommands: [CheckCommand.self, DoctorCommand.self, InitCommand.self, ConfigCommand.self, DemoCommand.self]
+                subcommands: [
+                    CheckCommand.self, DoctorCommand.self, InitCommand.self, ConfigCommand.self,
+                    DemoCommand.self,
+                ]
             ),
         ]
     )

@@ -31,21 +31,30 @@ extension Catalogue {
                 reader.diagnostics.report(log.position, error.message)
             }
         }
-        return ConfiguredBalancer(balancer: NginxBalancer(settings, timekeeper: SystemClock()), source: source)
+        return ConfiguredBalancer(
+            balancer: NginxBalancer(settings, timekeeper: SystemClock()),
+            source: source
+        )
     }
 
-    private static let haproxy = BalancerKind(key: "haproxy", schema: HAProxySettings.schema) { reader, context in
+    private static let haproxy = BalancerKind(key: "haproxy", schema: HAProxySettings.schema) {
+        reader,
+        context in
         guard let settings = HAProxySettings.settings(from: &reader, context) else { return nil }
         let source = HAProxyStatsSource(
             socket: settings.socket,
             backend: settings.backend,
             servers: Dictionary(context.environments.map { ($0.name, $0.servers) }) { $0 + $1 }
         )
-        return ConfiguredBalancer(balancer: HAProxyBalancer(settings, timekeeper: SystemClock()), source: source)
+        return ConfiguredBalancer(
+            balancer: HAProxyBalancer(settings, timekeeper: SystemClock()),
+            source: source
+        )
     }
 
     /// The numbers that the playbook's metrics read from the candidate.
-    static func gauges(of playbook: Playbook, _ values: Values) throws(CommandFailure) -> [String: any Gauge] {
+    static func gauges(of playbook: Playbook, _ values: Values) throws(CommandFailure) -> [String: any Gauge]
+    {
         var gauges: [String: any Gauge] = [:]
         for spec in playbook.monitor.gauges {
             let location: String

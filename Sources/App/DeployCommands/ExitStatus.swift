@@ -42,7 +42,10 @@ struct CommandFailure: Error {
     init(_ error: RunStoreError) {
         switch error {
         case .unavailable(let text), .full(let text), .unreadable(let text):
-            self.init(.unavailable, "\(text)\nUsers can be put back without it: bgdeploy rollback --emergency")
+            self.init(
+                .unavailable,
+                "\(text)\nUsers can be put back without it: bgdeploy rollback --emergency"
+            )
         case .held(let lease): self.init(.held, Self.held(by: lease))
         case .leaseLost: self.init(.held, "another process has taken this service over")
         }

@@ -43,7 +43,9 @@ struct RunHistory: Sendable {
     func recorded(_ record: RunRecord) async throws(RunStoreError) -> RecordedRun {
         let entries = try await store.entries(of: record.id, after: 0)
         guard let state = Reducer.fold(entries.map(\.event)) else {
-            throw .unreadable("run \(record.id) has no first event; check the journal with `bgdeploy audit verify`")
+            throw .unreadable(
+                "run \(record.id) has no first event; check the journal with `bgdeploy audit verify`"
+            )
         }
         try checkIntents(entries, of: record)
         return RecordedRun(record: record, entries: entries, state: state)

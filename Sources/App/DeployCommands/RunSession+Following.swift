@@ -3,8 +3,10 @@ import DeployEngine
 import DeployPorts
 
 extension RunSession {
-    /// The code that this process ends with. A run that another process took over is followed to its end, so that
-    /// who began it still learns what became of it.
+    /// The code that this process ends with.
+    ///
+    /// A run that another process took over is followed to its end, so that who began it still learns what
+    /// became of it.
     func follow(_ end: RunEnd, _ service: Service) async throws(CommandFailure) -> ExitStatus {
         guard case .lost(let state) = end else { return workplace.conclude(end, signals) }
         Printer.errors.line("bgdeploy: another process has taken this run over; following it")

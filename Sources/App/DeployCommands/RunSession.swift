@@ -19,19 +19,35 @@ struct RunSession: Sendable {
     // MARK: beginning
 
     /// Deploys `version`: the environment that is not live becomes it.
-    func begin(_ version: Version, of service: Service, strategy: Playbook.Strategy?) async throws(CommandFailure)
+    func begin(
+        _ version: Version,
+        of service: Service,
+        strategy: Playbook.Strategy?
+    ) async throws(CommandFailure)
         -> RunEnd
     {
         try await refuseIfUnsettled(service, version)
         let mark = await service.fleet.highestMark()
-        let lease = try await acquire(service.name, purpose: "run \(version)", mark.token.counter, .onlyIfFree)
+        let lease = try await acquire(
+            service.name,
+            purpose: "run \(version)",
+            mark.token.counter,
+            .onlyIfFree
+        )
         do throws(CommandFailure) {
             let frozen = try await freeze(version, of: service, strategy: strategy)
             var random = SystemRandomNumberGenerator()
-            let run = RunID(at: clock.now(), random: (random.next(), UInt16.random(in: .min ... .max, using: &random)))
+            let run = RunID(
+                at: clock.now(),
+                random: (random.next(), UInt16.random(in: .min ... .max, using: &random))
+            )
             let surroundings = try await surroundings(service, frozen, run: run)
             let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
-            return await orchestrator.start(frozen.plan, playbook: service.playbook.text, stops: signals.stops)
+            return await orchestrator.start(
+                frozen.plan,
+                playbook: service.playbook.text,
+                stops: signals.stops
+            )
         } catch {
             try? await store.release(lease)
             throw error
@@ -85,7 +101,9 @@ struct RunSession: Sendable {
     private func refuseIfUnsettled(_ service: Service, _ version: Version) async throws(CommandFailure) {
         let latest: RecordedRun?
         do throws(RunStoreError) {
-            if let lease = try await store.lease(on: service.name), ProcessIdentity.isAlive(lease.holder) == true {
+            if let lease = try await store.lease(on: service.name),
+                ProcessIdentity.isAlive(lease.holder) == true
+            {
                 throw .held(lease)
             }
             latest = try await RunHistory(store: store, service: service.name).latest()
@@ -127,7 +145,10 @@ struct RunSession: Sendable {
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
         do throws(BalancerFleet.Failure) {
             for unreached in try await service.fleet.raiseMarks(to: token) {
-                observer.output("not reached, and so not fenced: \(unreached)", of: StepID(rawValue: "takeover"))
+                observer.output(
+                    "not reached, and so not fenced: \(unreached)",
+                    of: StepID(rawValue: "takeover")
+                )
             }
         } catch {
             try? await store.release(lease)
@@ -211,8 +232,9 @@ struct RunSession: Sendable {
         }
     }
 
-    /// `isWayBack`: a secret that cannot be had must not keep users from the old version. Only the steps that need
-    /// it will fail.
+    /// `isWayBack`: a secret that cannot be had must not keep users from the old version.
+    ///
+    /// Only the steps that need it will fail.
     private func surroundings(
         _ service: Service,
         _ frozen: FrozenPlan,

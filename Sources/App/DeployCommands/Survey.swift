@@ -29,7 +29,9 @@ struct Survey {
     func usualPlaces() -> [Place] {
         let folders = ["/etc/nginx/conf.d", "/etc/nginx/sites-enabled"]
         let files = folders.flatMap { folder in
-            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted().map { "\(folder)/\($0)" }
+            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted().map {
+                "\(folder)/\($0)"
+            }
         }
         let nginx = (files + ["/etc/nginx/nginx.conf"]).flatMap { (try? self.nginx($0)) ?? [] }
         return nginx + ((try? haproxy("/etc/haproxy/haproxy.cfg", socket: nil)) ?? [])
@@ -66,7 +68,9 @@ struct Survey {
                         kind: .haproxy(socket: socket),
                         file: file,
                         pool: name,
-                        active: backend.servers.filter { ($0.weight ?? 1) > 0 && !$0.isBackup }.map(\.address),
+                        active: backend.servers.filter { ($0.weight ?? 1) > 0 && !$0.isBackup }.map(
+                            \.address
+                        ),
                         idle: backend.servers.filter { $0.weight == 0 && !$0.isBackup }.map(\.address)
                     )
                 }
@@ -150,5 +154,7 @@ struct StarterPlaybook {
         }
     }
 
-    private static func list(_ servers: [String]) -> String { servers.map { "\"\($0)\"" }.joined(separator: ", ") }
+    private static func list(_ servers: [String]) -> String {
+        servers.map { "\"\($0)\"" }.joined(separator: ", ")
+    }
 }

@@ -1,4 +1,6 @@
-/// Something the engine must do in the world. The whole vocabulary is here.
+/// Something the engine must do in the world.
+///
+/// The whole vocabulary is here.
 ///
 /// Every effect says what must hold afterwards ("the candidate has 25 %"), never a change ("15 % more"), so
 /// that carrying one out twice after a crash leaves the same world as once. There is no effect that migrates

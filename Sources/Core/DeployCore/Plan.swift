@@ -54,7 +54,9 @@ public enum PhaseName: String, Hashable, Codable, Sendable, CaseIterable, Custom
     public var description: String { rawValue }
 }
 
-/// One phase of a plan. A file per kind under `Phases/` holds its logic.
+/// One phase of a plan.
+///
+/// A file per kind under `Phases/` holds its logic.
 public enum Phase: Hashable, Codable, Sendable {
     case steps(phase: StepsPhase)
     case drain(phase: DrainPhase)
@@ -96,7 +98,9 @@ public struct Step: Hashable, Codable, Sendable {
     public let onFailure: OnFailure
     /// Runs even if an earlier step of its phase failed: clean-up.
     public let isAlways: Bool
-    /// Whether it may be told to stop. A migration that is under way may not: it is waited for.
+    /// Whether it may be told to stop.
+    ///
+    /// A migration that is under way may not: it is waited for.
     public let isCancellable: Bool
     /// The engine ends the step when this is over.
     public let deadline: Span
@@ -148,7 +152,9 @@ public struct DrainPhase: Hashable, Codable, Sendable {
 
 /// Moves the traffic: at once (one step of 100 %) or as a canary.
 public struct SwitchPhase: Hashable, Codable, Sendable {
-    /// The candidate's shares, rising, the last one 100 %. Never empty.
+    /// The candidate's shares, rising, the last one 100 %.
+    ///
+    /// Never empty.
     public let shares: [Percent]
     /// How long each share but the last is watched before the next.
     public let hold: Span

@@ -1,7 +1,9 @@
 /// The way back.
 extension Draft {
-    /// Leaves the forward way for good. Routing that is under way is waited for, because it may still land and
-    /// would undo the rollback if it landed last; a run that never moved traffic touches no balancer.
+    /// Leaves the forward way for good.
+    ///
+    /// Routing that is under way is waited for, because it may still land and would undo the rollback if it
+    /// landed last; a run that never moved traffic touches no balancer.
     mutating func turnBack(_ reason: String, gradually: Bool = false) {
         cancelPending()
         state.pause = nil
@@ -21,7 +23,8 @@ extension Draft {
         issue(.route(candidate: journey.shares[0]))
     }
 
-    mutating func settleReturn(_ journey: RunState.ReturnJourney, _ pending: PendingEffect, _ answer: Answer) {
+    mutating func settleReturn(_ journey: RunState.ReturnJourney, _ pending: PendingEffect, _ answer: Answer)
+    {
         if pending.isCancelled {
             if pending.effect.isRouting { return routeBack() }
             return concludeIfSettled()
@@ -68,7 +71,9 @@ extension Draft {
         routeBack()
     }
 
-    /// The traffic is back: the next step of the playbook's `then`. Its failures change nothing.
+    /// The traffic is back: the next step of the playbook's `then`.
+    ///
+    /// Its failures change nothing.
     private mutating func tidyUp(_ journey: RunState.ReturnJourney) {
         guard case .tidying(let done) = journey.leg else { return }
         var journey = journey

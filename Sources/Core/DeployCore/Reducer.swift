@@ -4,9 +4,13 @@ public enum Reducer {
         public let state: RunState
         /// What the engine must begin, once the event is durable.
         public let effects: [PendingEffect]
-        /// What the engine must stop. Stopping a routing effect is never asked for: it is waited for.
+        /// What the engine must stop.
+        ///
+        /// Stopping a routing effect is never asked for: it is waited for.
         public let cancelled: [Int]
-        /// Why a command was not taken. The state is then as it was.
+        /// Why a command was not taken.
+        ///
+        /// The state is then as it was.
         public let refusal: String?
 
         public init(state: RunState, effects: [PendingEffect], cancelled: [Int], refusal: String?) {
@@ -82,8 +86,10 @@ struct Draft {
 
     mutating func refuse(_ reason: String) { refusal = reason }
 
-    /// Stops what is under way. Waiting is simply forgotten. A step keeps its place until it has really ended,
-    /// and so does a routing: either may still change the world.
+    /// Stops what is under way.
+    ///
+    /// Waiting is simply forgotten. A step keeps its place until it has really ended, and so does a routing:
+    /// either may still change the world.
     mutating func cancelPending() {
         for index in state.pending.indices.reversed() {
             let pending = state.pending[index]

@@ -1,4 +1,6 @@
-/// Something that happened, and when. A run is the fold of these.
+/// Something that happened, and when.
+///
+/// A run is the fold of these.
 ///
 /// Persisted: every payload is labelled, a case or a label is never renamed or removed, and a new payload is
 /// optional. `Tests/StoreSQLiteTests/Golden` holds events that every later version must read.

@@ -1,6 +1,8 @@
 extension RunState {
-    /// The run in one word, as `status` and the journal's readers say it. Whether a process drives it is not part
-    /// of the state: a run that nobody holds is `interrupted`, which its reader adds.
+    /// The run in one word, as `status` and the journal's readers say it.
+    ///
+    /// Whether a process drives it is not part of the state: a run that nobody holds is `interrupted`, which
+    /// its reader adds.
     public enum Condition: String, Hashable, Codable, Sendable {
         case running, waiting, paused, succeeded, failed, rolledBack, rollbackFailed
     }
@@ -53,7 +55,8 @@ extension RunState {
     /// Why a run that failed or was rolled back did so.
     public var reason: String? {
         switch stage {
-        case .ended(.failed(let reason)), .ended(.rolledBack(let reason)), .ended(.rollbackFailed(let reason)):
+        case .ended(.failed(let reason)), .ended(.rolledBack(let reason)),
+            .ended(.rollbackFailed(let reason)):
             reason
         case .returning(let journey): journey.reason
         case .forward(_, .steps(_, let failure, _)): failure

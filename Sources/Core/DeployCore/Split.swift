@@ -27,8 +27,10 @@ public struct Split: Hashable, Codable, Sendable, CustomStringConvertible {
 
     public var environments: [EnvironmentName] { [environment, other].sorted() }
 
-    /// Whether this is `other` as nearly as a balancer can keep it: HAProxy's weights end at 256, so that with some
-    /// numbers of servers a share is up to half a point off. All and nothing are always exact.
+    /// Whether this is `other` as nearly as a balancer can keep it: HAProxy's weights end at 256, so that
+    /// with some numbers of servers a share is up to half a point off.
+    ///
+    /// All and nothing are always exact.
     public func isNearly(_ other: Split) -> Bool {
         guard environments == other.environments, live == other.live else { return false }
         return abs(share.tenths - other.share(of: environment).tenths) <= 5

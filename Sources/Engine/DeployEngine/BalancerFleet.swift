@@ -73,8 +73,9 @@ package struct BalancerFleet: Sendable {
         }
     }
 
-    /// The highest mark beside any balancer: a new holder starts above it. Unreadable marks are left out: the
-    /// balancer refuses the write later.
+    /// The highest mark beside any balancer: a new holder starts above it.
+    ///
+    /// Unreadable marks are left out: the balancer refuses the write later.
     package func highestMark() async -> BalancerMark {
         var highest = BalancerMark.none
         for balancer in balancers {
@@ -130,12 +131,19 @@ package struct BalancerFleet: Sendable {
             do throws(LoadBalancerError) {
                 let seen = try await balancer.commit(change)
                 guard seen.split?.isNearly(split) == true else {
-                    throw .unknown("asked for \(split), read back \(seen.split?.description ?? "nothing known")")
+                    throw .unknown(
+                        "asked for \(split), read back \(seen.split?.description ?? "nothing known")"
+                    )
                 }
             } catch {
                 for other in staged[(index + 1)...] { await other.balancer.discard(other.change) }
                 let first = Self.failure(balancer.name, error)
-                throw await putBack(Array(before[0...index]), Array(balancers[0...index]), token, after: first)
+                throw await putBack(
+                    Array(before[0...index]),
+                    Array(balancers[0...index]),
+                    token,
+                    after: first
+                )
             }
         }
     }
@@ -181,7 +189,10 @@ package struct BalancerFleet: Sendable {
     }
 
     /// Puts back the environment that was live before, by what was left beside each balancer.
-    package func restore(by actor: Actor, reason: String) async
+    package func restore(
+        by actor: Actor,
+        reason: String
+    ) async
         -> [(name: String, result: Result<BalancerObservation, LoadBalancerError>)]
     {
         await withTaskGroup { group in

@@ -39,7 +39,9 @@ final class StopSwitch: Sendable {
         continuation.finish()
     }
 
-    /// Runs `work`; once ``stop()`` was called, its task is cancelled. Returns when `work` has ended.
+    /// Runs `work`; once ``stop()`` was called, its task is cancelled.
+    ///
+    /// Returns when `work` has ended.
     func run<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
         await withTaskGroup(of: Value?.self) { group in
             group.addTask { await work() }

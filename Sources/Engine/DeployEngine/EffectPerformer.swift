@@ -1,7 +1,9 @@
 import DeployCore
 import DeployPorts
 
-/// Carries one effect into the world and brings back how it ended. Knows nothing of phases.
+/// Carries one effect into the world and brings back how it ended.
+///
+/// Knows nothing of phases.
 struct EffectPerformer: Sendable {
     let plan: Plan
     let fleet: BalancerFleet
@@ -83,7 +85,8 @@ struct EffectPerformer: Sendable {
             let rest = end.since(clock.now())
             guard rest > .zero else {
                 return .failed(
-                    reason: "\(plan.stable) still has \(count) connections (\(first ?? count) when draining began)"
+                    reason:
+                        "\(plan.stable) still has \(count) connections (\(first ?? count) when draining began)"
                 )
             }
             do { try await clock.sleep(for: min(Self.drainTick, rest)) } catch {

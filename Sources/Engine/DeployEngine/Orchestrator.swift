@@ -59,7 +59,9 @@ package enum RunEnd: Sendable {
     case journalLost(RunState, RunStoreError, restored: [String])
 }
 
-/// Drives one run: lease → fold → effects → events. The only place with concurrency.
+/// Drives one run: lease → fold → effects → events.
+///
+/// The only place with concurrency.
 package struct Orchestrator: Sendable {
     let surroundings: RunSurroundings
     let run: RunID
@@ -74,7 +76,9 @@ package struct Orchestrator: Sendable {
         token = FencingToken(epoch: epoch, counter: lease.fence)
     }
 
-    /// Opens a run and drives it until it settles, waits or is stopped. `stops` asks it to leave.
+    /// Opens a run and drives it until it settles, waits or is stopped.
+    ///
+    /// `stops` asks it to leave.
     package func start(_ plan: Plan, playbook: String, stops: AsyncStream<Void>) async -> RunEnd {
         let event = RunEvent(at: surroundings.clock.now(), .started(plan: plan))
         let transition = Reducer.step(RunState(plan: plan), event)
@@ -93,8 +97,14 @@ package struct Orchestrator: Sendable {
         return await drive(transition.state, begin: .perform(transition.effects), stops: stops)
     }
 
-    /// Takes over a run as it stands in the journal. `command` is obeyed before anything is done.
-    package func resume(_ state: RunState, obeying command: PostedCommand?, stops: AsyncStream<Void>) async -> RunEnd {
+    /// Takes over a run as it stands in the journal.
+    ///
+    /// `command` is obeyed before anything is done.
+    package func resume(
+        _ state: RunState,
+        obeying command: PostedCommand?,
+        stops: AsyncStream<Void>
+    ) async -> RunEnd {
         await drive(state, begin: .takeOver(by: lease.holder.actor, command), stops: stops)
     }
 

@@ -2,8 +2,9 @@ import DeployCore
 import DeployPorts
 
 extension RunLoop {
-    /// Makes an event durable and moves the state. `nil` when it could not be: `end` is then set, and nothing of
-    /// what the event calls for may be begun.
+    /// Makes an event durable and moves the state.
+    ///
+    /// `nil` when it could not be: `end` is then set, and nothing of what the event calls for may be begun.
     mutating func record(_ kind: RunEvent.Kind) async -> Reducer.Transition? {
         guard end == nil else { return nil }
         let event = RunEvent(at: surroundings.clock.now(), masked(kind))
@@ -20,7 +21,10 @@ extension RunLoop {
     }
 
     /// A store that is locked or away may be back in a moment; a full disk or a lost lease is not.
-    private func append(_ event: RunEvent, _ effects: [PendingEffect]) async throws(RunStoreError) -> JournalEntry {
+    private func append(
+        _ event: RunEvent,
+        _ effects: [PendingEffect]
+    ) async throws(RunStoreError) -> JournalEntry {
         var patience = 3
         while true {
             do throws(RunStoreError) {
@@ -38,8 +42,10 @@ extension RunLoop {
         }
     }
 
-    /// Without a journal nothing may be begun. A candidate that has traffic, or may have, loses it: by what was
-    /// left beside the balancers, which needs no journal.
+    /// Without a journal nothing may be begun.
+    ///
+    /// A candidate that has traffic, or may have, loses it: by what was left beside the balancers, which
+    /// needs no journal.
     private mutating func giveUp(after error: RunStoreError) async -> RunEnd {
         let mayHaveTraffic =
             state.hasMovedTraffic && state.confirmedShare > .zero

@@ -65,7 +65,8 @@ struct RunLoop {
 
     // MARK: inputs
 
-    private mutating func begin(_ beginning: Orchestrator.Beginning, _ group: inout DiscardingTaskGroup) async {
+    private mutating func begin(_ beginning: Orchestrator.Beginning, _ group: inout DiscardingTaskGroup) async
+    {
         switch beginning {
         case .perform(let effects):
             for effect in effects { launch(effect, reconciling: false, &group) }
@@ -82,7 +83,11 @@ struct RunLoop {
         guard await record(.resumed(by: actor)) != nil else { return }
         var fresh: [PendingEffect] = []
         if let command {
-            let kind = RunEvent.Kind.commanded(command: command.command, by: command.by, reason: command.reason)
+            let kind = RunEvent.Kind.commanded(
+                command: command.command,
+                by: command.by,
+                reason: command.reason
+            )
             guard let transition = await record(kind) else { return }
             fresh = transition.effects
         }
@@ -117,7 +122,8 @@ struct RunLoop {
         let posted = waiting.posted
         let kind = RunEvent.Kind.commanded(command: posted.command, by: posted.by, reason: posted.reason)
         let event = RunEvent(at: surroundings.clock.now(), kind)
-        let refusal = isStopping ? "this process is being stopped; ask again" : Reducer.step(state, event).refusal
+        let refusal =
+            isStopping ? "this process is being stopped; ask again" : Reducer.step(state, event).refusal
         if refusal == nil { await advance(kind, &group) }
         guard end == nil else { return }
         try? await surroundings.store.answer(waiting.id, refusal: refusal, lease: orchestrator.lease)

@@ -2,8 +2,9 @@ package import DeployCore
 package import DeployPorts
 package import TrafficJudgement
 
-/// Sees a run go by. For faces: nothing is decided here, and the run waits for none of these calls to do more than
-/// take note.
+/// Sees a run go by.
+///
+/// For faces: nothing is decided here, and the run waits for none of these calls to do more than take note.
 package protocol RunObserver: Sendable {
     /// An event is durable. `before` is `nil` for the first.
     func recorded(_ entry: JournalEntry, before: RunState?, after: RunState)

@@ -33,12 +33,19 @@ struct StepRunner: Sendable {
         guard let number = folders.latestAttempt(of: step.id, in: run), let action = actions[step.id] else {
             return isCancelled ? .failed(reason: "not begun") : await perform(step, values)
         }
-        let attempt = attempt(number, of: step, values, folder: folders.path(of: number, of: step.id, in: run))
+        let attempt = attempt(
+            number,
+            of: step,
+            values,
+            folder: folders.path(of: number, of: step.id, in: run)
+        )
         do throws(StepFailure) {
             switch await action.reconcile(attempt) {
             case .ended(let result): return outcome(of: step, result)
             case .failed(let failure):
-                guard !isCancelled, number < policy(of: step).attempts, failure.isTransient else { throw failure }
+                guard !isCancelled, number < policy(of: step).attempts, failure.isTransient else {
+                    throw failure
+                }
                 return try await attempts(of: step, from: number + 1, values)
             case .neverStarted:
                 guard !isCancelled else { return .failed(reason: "not begun") }
@@ -75,9 +82,14 @@ struct StepRunner: Sendable {
                     throw error
                 }
                 pause = next
-                observer.output(mask("attempt \(number) of \(policy.attempts): \(error.message)"), of: step.id)
+                observer.output(
+                    mask("attempt \(number) of \(policy.attempts): \(error.message)"),
+                    of: step.id
+                )
             }
-            do { try await clock.sleep(for: pause) } catch { throw StepFailure("stopped", isTransient: false) }
+            do { try await clock.sleep(for: pause) } catch {
+                throw StepFailure("stopped", isTransient: false)
+            }
             number += 1
         }
     }
@@ -113,7 +125,7 @@ struct StepRunner: Sendable {
     }
 
     private func attempt(_ number: Int, of step: Step, _ values: Values, folder: String) -> StepAttempt {
-        return StepAttempt(
+        StepAttempt(
             run: run,
             step: step.id,
             number: number,

@@ -1,6 +1,8 @@
 public import DeployCore
 
-/// A kind of step that a playbook may name. To add one: a file in its driver, one line in the app's catalogue.
+/// A kind of step that a playbook may name.
+///
+/// To add one: a file in its driver, one line in the app's catalogue.
 public struct StepKind: Sendable {
     /// The key that chooses it: `http`.
     public let key: String
@@ -8,16 +10,21 @@ public struct StepKind: Sendable {
     public let schema: String
     /// Keys that may stand beside the key in the step and that `make` reads itself, such as `on` beside `run`.
     public let siblings: [String]
-    /// Decodes the value. Reports every mistake; returns `nil` when there is no usable action.
+    /// Decodes the value.
+    ///
+    /// Reports every mistake; returns `nil` when there is no usable action.
     public let make:
-        @Sendable (_ value: Parameter, _ siblings: [Parameter.Entry], StepContext, Diagnostics) -> (any StepAction)?
+        @Sendable (_ value: Parameter, _ siblings: [Parameter.Entry], StepContext, Diagnostics) -> (
+            any StepAction
+        )?
 
     public init(
         key: String,
         schema: String,
         siblings: [String] = [],
         make:
-            @escaping @Sendable (_ value: Parameter, _ siblings: [Parameter.Entry], StepContext, Diagnostics) ->
+            @escaping @Sendable (_ value: Parameter, _ siblings: [Parameter.Entry], StepContext, Diagnostics)
+            ->
             (any StepAction)?
     ) {
         self.key = key
@@ -73,7 +80,9 @@ public struct BalancerContext: Sendable {
 
 /// A kind of balancer that a playbook may name.
 public struct BalancerKind: Sendable {
-    /// The key that chooses it: `nginx`. Its value is the configuration file.
+    /// The key that chooses it: `nginx`.
+    ///
+    /// Its value is the configuration file.
     public let key: String
     /// JSON Schema of the whole entry, as JSON text.
     public let schema: String

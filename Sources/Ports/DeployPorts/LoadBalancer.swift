@@ -66,7 +66,9 @@ public struct BalancerObservation: Hashable, Codable, Sendable {
     }
 }
 
-/// A configuration file before and after a change. Both texts end as the file does.
+/// A configuration file before and after a change.
+///
+/// Both texts end as the file does.
 public struct FileChange: Hashable, Sendable {
     public let path: String
     public let before: [UInt8]
@@ -92,8 +94,9 @@ public struct StagedSplit: Hashable, Sendable {
     }
 }
 
-/// Who may write: a holder's number, compared at the balancer before every write. A balancer accepts a write
-/// whose token is not below the highest one it has seen.
+/// Who may write: a holder's number, compared at the balancer before every write.
+///
+/// A balancer accepts a write whose token is not below the highest one it has seen.
 public struct FencingToken: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     /// Raised by an emergency rollback, which knows no counter.
     public let epoch: Int
@@ -148,7 +151,9 @@ public struct BalancerMark: Hashable, Codable, Sendable {
     public static let none = BalancerMark(token: .zero, service: "")
 }
 
-/// Why a balancer could not be read or changed. Each case says what is true now.
+/// Why a balancer could not be read or changed.
+///
+/// Each case says what is true now.
 public enum LoadBalancerError: Error, Hashable, Sendable {
     /// Not running, or its socket or process does not answer. Nothing was changed.
     case unreachable(String)

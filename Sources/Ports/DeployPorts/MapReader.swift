@@ -51,7 +51,9 @@ public struct MapReader {
         return unread
     }
 
-    /// Reports the keys that were never asked for. `also` are keys that others read from the same mapping.
+    /// Reports the keys that were never asked for.
+    ///
+    /// `also` are keys that others read from the same mapping.
     public func finish(also others: [String] = []) {
         for entry in unread {
             let candidates = known + others
@@ -110,7 +112,8 @@ public struct MapReader {
 
     public func percent(of value: Parameter, _ key: String) -> Percent? {
         guard let source = text(of: value, key) else { return nil }
-        return Percent(playbook: source) ?? wrong(value, key, "a percentage from 0% to 100%, such as 25% or 0.1%")
+        return Percent(playbook: source)
+            ?? wrong(value, key, "a percentage from 0% to 100%, such as 25% or 0.1%")
     }
 
     public func integer(of value: Parameter, _ key: String, in range: ClosedRange<Int>) -> Int? {
@@ -140,7 +143,9 @@ public struct MapReader {
 extension Span {
     /// Reads `250ms`, `30s`, `10m`, `1h30m`, `7d`; `nil` for anything else.
     public init?(playbook text: String) {
-        let units: [(String, Int64)] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]
+        let units: [(String, Int64)] = [
+            ("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000),
+        ]
         var rest = Substring(text)
         var total: Int64 = 0
         guard !rest.isEmpty else { return nil }

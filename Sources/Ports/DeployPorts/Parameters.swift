@@ -1,4 +1,6 @@
-/// A place in a playbook. Lines and columns count from 1.
+/// A place in a playbook.
+///
+/// Lines and columns count from 1.
 public struct Position: Hashable, Comparable, Sendable {
     public let line: Int
     public let column: Int

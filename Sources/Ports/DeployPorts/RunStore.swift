@@ -8,12 +8,23 @@ public protocol RunStore: Sendable {
 
     /// Opens a run with its first event (`.started`) and the playbook's text, under a lease.
     /// `.held` never comes from here: take the lease first.
-    func open(_ run: RunID, event: RunEvent, effects: [PendingEffect], playbook: String, lease: Lease)
+    func open(
+        _ run: RunID,
+        event: RunEvent,
+        effects: [PendingEffect],
+        playbook: String,
+        lease: Lease
+    )
         async throws(RunStoreError) -> JournalEntry
 
     /// Appends one event and the effects that it calls for, in one transaction, if `lease` still holds.
     /// Nothing is written on an error.
-    func append(_ event: RunEvent, effects: [PendingEffect], to run: RunID, lease: Lease)
+    func append(
+        _ event: RunEvent,
+        effects: [PendingEffect],
+        to run: RunID,
+        lease: Lease
+    )
         async throws(RunStoreError) -> JournalEntry
 
     /// The run's entries with a sequence number above `sequence`, in order.
@@ -29,7 +40,13 @@ public protocol RunStore: Sendable {
 
     /// Takes the service's lease if it is free, its holder's process is dead, or its time is over; with
     /// `.byForce` also from a living holder. The new fencing number is above every earlier one and above `floor`.
-    func acquireLease(on service: String, for holder: LeaseHolder, takeover: Takeover, floor: Int, at now: Timestamp)
+    func acquireLease(
+        on service: String,
+        for holder: LeaseHolder,
+        takeover: Takeover,
+        floor: Int,
+        at now: Timestamp
+    )
         async throws(RunStoreError) -> Lease
     /// Makes the lease last until `now` plus its length. `.leaseLost` when somebody else has it.
     func renew(_ lease: Lease, at now: Timestamp) async throws(RunStoreError)
@@ -73,7 +90,12 @@ public struct JournalEntry: Hashable, Codable, Sendable {
     public let hash: String
 
     public init(
-        run: RunID, sequence: Int, event: RunEvent, effects: [PendingEffect], fence: Int, hash: String
+        run: RunID,
+        sequence: Int,
+        event: RunEvent,
+        effects: [PendingEffect],
+        fence: Int,
+        hash: String
     ) {
         self.run = run
         self.sequence = sequence
@@ -173,7 +195,9 @@ public struct ChainReport: Hashable, Sendable {
     public let entryCount: Int
     /// The last good entry's hash.
     public let head: String
-    /// The first entry that does not fit: the run, its sequence and why. `nil` when the chain is whole.
+    /// The first entry that does not fit: the run, its sequence and why.
+    ///
+    /// `nil` when the chain is whole.
     public let breach: String?
 
     public init(entryCount: Int, head: String, breach: String?) {

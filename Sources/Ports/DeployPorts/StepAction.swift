@@ -35,7 +35,9 @@ extension StepAction {
 public struct StepAttempt: Sendable {
     public let run: RunID
     public let step: StepID
-    /// Counts from 1. With `run` and `step` it is the idempotency key, the same again after a crash.
+    /// Counts from 1.
+    ///
+    /// With `run` and `step` it is the idempotency key, the same again after a crash.
     public let number: Int
     public let deadline: Span
     public let values: Values
@@ -80,7 +82,9 @@ public struct StepResult: Hashable, Sendable {
     }
 }
 
-/// Why a step failed: what was asked, what came, what was expected. May have several lines.
+/// Why a step failed: what was asked, what came, what was expected.
+///
+/// May have several lines.
 public struct StepFailure: Error, Hashable, Sendable {
     public let message: String
     /// Whether another attempt could help, as after a refused connection but not after a bad URL.

@@ -37,7 +37,9 @@ public struct StepPolicy: Hashable, Sendable {
     public func pause(after attempt: Int) -> Span? {
         guard attempt < attempts else { return nil }
         var length = Double(every.milliseconds)
-        for _ in 1..<max(1, attempt) where length < Double(Self.longestPause.milliseconds) { length *= backoff }
+        for _ in 1..<max(1, attempt) where length < Double(Self.longestPause.milliseconds) {
+            length *= backoff
+        }
         return min(Self.longestPause, .milliseconds(Int64(min(length, 1e12))))
     }
 }

@@ -1,6 +1,8 @@
 public import DeployCore
 
-/// The clock. Tests bring their own.
+/// The clock.
+///
+/// Tests bring their own.
 public protocol Timekeeper: Sendable {
     /// The wall clock, for the journal.
     func now() -> Timestamp

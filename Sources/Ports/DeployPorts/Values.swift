@@ -25,7 +25,9 @@ public struct Template: Hashable, Sendable {
 
     public struct Unclosed: Error, Hashable, Sendable {}
 
-    /// `$${` stands for a plain `${`. Fails on a `${` without its `}` and on an empty or odd name.
+    /// `$${` stands for a plain `${`.
+    ///
+    /// Fails on a `${` without its `}` and on an empty or odd name.
     public init(_ source: String, at position: Position = .unknown) throws(Unclosed) {
         var parts: [Part] = []
         var plain = ""

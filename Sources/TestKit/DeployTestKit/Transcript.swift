@@ -84,7 +84,8 @@ extension Transcript {
         let paused = state.pause.map { ", paused by \($0.by)" } ?? ""
         let pending = state.pending.map { $0.isCancelled ? "(\($0.id))" : "\($0.id)" }
         let waits = pending.isEmpty ? "" : ", pending \(pending.joined(separator: " "))"
-        return "\(describe(state.stage, state.plan)), candidate \(state.confirmedShare) %\(moved)\(paused)\(waits)"
+        return
+            "\(describe(state.stage, state.plan)), candidate \(state.confirmedShare) %\(moved)\(paused)\(waits)"
     }
 
     private static func describe(_ stage: RunState.Stage, _ plan: Plan) -> String {

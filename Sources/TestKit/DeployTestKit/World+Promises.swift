@@ -4,7 +4,9 @@ extension World {
     /// What must hold in every world (`docs/explanation/safety.md` tells it to people).
     func brokenPromises(_ rules: WorldRules) -> [String] {
         var broken = faults
-        if state.pending.count(where: { $0.isRouting }) > 1 { broken.append("two routing effects would race") }
+        if state.pending.count(where: { $0.isRouting }) > 1 {
+            broken.append("two routing effects would race")
+        }
         if flights.count(where: { !$0.hasLanded }) > 1, rules.isFenced, isEngineAlive {
             broken.append("two routing effects are under way")
         }

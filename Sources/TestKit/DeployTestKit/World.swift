@@ -40,7 +40,9 @@ public struct World: Sendable {
     }
 }
 
-/// Which of the world's kindnesses hold. A promise of the product that fails when one is taken away depends on it.
+/// Which of the world's kindnesses hold.
+///
+/// A promise of the product that fails when one is taken away depends on it.
 public struct WorldRules: Sendable {
     /// The balancer refuses writes of a holder that was replaced.
     public var isFenced = true

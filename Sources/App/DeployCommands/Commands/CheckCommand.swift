@@ -12,7 +12,8 @@ struct CheckCommand: CommandBody {
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "The playbook.") var file: String?
-    @Flag(help: "Also check that balancers, sockets and configurations are there and can be changed.") var live = false
+    @Flag(help: "Also check that balancers, sockets and configurations are there and can be changed.")
+    var live = false
     @Flag(help: "Print the JSON Schema of the playbook language instead.") var schema = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {

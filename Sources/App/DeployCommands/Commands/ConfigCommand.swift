@@ -30,7 +30,8 @@ struct ConfigCommand: AsyncParsableCommand {
         @Argument(help: "nginx or haproxy.") var kind: Kind
         @Argument(help: "The file.") var file: String
         @Argument(help: "The upstream or backend.") var name: String
-        @Argument(help: "SERVER=WEIGHT; a server by its address, or by its name on HAProxy.") var weights: [String]
+        @Argument(help: "SERVER=WEIGHT; a server by its address, or by its name on HAProxy.") var weights:
+            [String]
 
         func run() async throws {
             do throws(CommandFailure) {
@@ -44,7 +45,9 @@ struct ConfigCommand: AsyncParsableCommand {
         private func edit() throws(CommandFailure) {
             let wanted = try weights.map { text throws(CommandFailure) in try WantedWeight(text) }
             let edit = WeightEdit(file: file, name: name)
-            let contents = try Self.unwrap { () throws(FileProblem) in try SafeFile.read(try SafeFile.resolve(file)) }
+            let contents = try Self.unwrap { () throws(FileProblem) in
+                try SafeFile.read(try SafeFile.resolve(file))
+            }
             let bytes =
                 switch kind {
                 case .nginx: try edit.nginx(contents.bytes, wanted)
@@ -56,7 +59,9 @@ struct ConfigCommand: AsyncParsableCommand {
             }
         }
 
-        private static func unwrap<Value>(_ work: () throws(FileProblem) -> Value) throws(CommandFailure) -> Value {
+        private static func unwrap<Value>(
+            _ work: () throws(FileProblem) -> Value
+        ) throws(CommandFailure) -> Value {
             do throws(FileProblem) {
                 return try work()
             } catch {
@@ -72,7 +77,8 @@ struct WantedWeight {
     let weight: Int
 
     init(_ text: String) throws(CommandFailure) {
-        guard let equals = text.lastIndex(of: "="), let weight = Int(text[text.index(after: equals)...]), weight >= 0
+        guard let equals = text.lastIndex(of: "="), let weight = Int(text[text.index(after: equals)...]),
+            weight >= 0
         else {
             throw CommandFailure(.usage, "`\(text)`: expected SERVER=WEIGHT with a whole number from 0")
         }
@@ -120,7 +126,12 @@ struct WeightEdit {
             guard matches.allSatisfy({ !$0.isConditional }) else {
                 throw refusal("the server `\(item.server)` stands inside .if: which line counts is not known")
             }
-            edits.append((try index(of: item.server, matches.map(\.index), among: backend.servers.map(\.name)), item.weight))
+            edits.append(
+                (
+                    try index(of: item.server, matches.map(\.index), among: backend.servers.map(\.name)),
+                    item.weight
+                )
+            )
         }
         configuration.set(edits, in: backend.handle)
         return configuration.bytes
@@ -135,7 +146,8 @@ struct WeightEdit {
         return pool
     }
 
-    private func index(of server: String, _ matches: [Int], among all: [String]) throws(CommandFailure) -> Int {
+    private func index(of server: String, _ matches: [Int], among all: [String]) throws(CommandFailure) -> Int
+    {
         guard matches.count <= 1 else { throw refusal("the server `\(server)` stands in `\(name)` twice") }
         guard let index = matches.first else {
             throw refusal("`\(name)` has no server `\(server)`; it has \(all.joined(separator: ", "))")
@@ -143,5 +155,7 @@ struct WeightEdit {
         return index
     }
 
-    private func refusal(_ reason: String) -> CommandFailure { CommandFailure(.badInput, "\(file): \(reason)") }
+    private func refusal(_ reason: String) -> CommandFailure {
+        CommandFailure(.badInput, "\(file): \(reason)")
+    }
 }

@@ -4,7 +4,8 @@ import Foundation
 struct DemoCommand: CommandBody {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "A real deployment behind a real nginx on loopback, and a bad release rolled back by itself.",
+        abstract:
+            "A real deployment behind a real nginx on loopback, and a bad release rolled back by itself.",
         discussion: "Needs nothing but nginx; leaves nothing behind."
     )
 

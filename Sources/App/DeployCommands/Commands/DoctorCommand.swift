@@ -52,7 +52,9 @@ struct Finding {
     }
 }
 
-/// Looks at everything that a deployment needs. Changes nothing.
+/// Looks at everything that a deployment needs.
+///
+/// Changes nothing.
 struct Examination {
     let workplace: Workplace
 
@@ -61,7 +63,9 @@ struct Examination {
         let service: Service
         do throws(CommandFailure) {
             service = try workplace.service()
-            findings.append(Finding(level: .fine, what: "the playbook \(service.playbook.path) is valid", detail: ""))
+            findings.append(
+                Finding(level: .fine, what: "the playbook \(service.playbook.path) is valid", detail: "")
+            )
         } catch {
             return findings + [Finding(level: .stops, what: "the playbook", detail: error.message)]
         }
@@ -109,7 +113,8 @@ struct Examination {
                 Finding(
                     level: .advice,
                     what: "\(balancer.name) tells nothing of its traffic",
-                    detail: "without it a bad release is not seen: add `log: unix:/run/bgdeploy/NAME.sock` (or "
+                    detail:
+                        "without it a bad release is not seen: add `log: unix:/run/bgdeploy/NAME.sock` (or "
                         + "udp:127.0.0.1:PORT) to the balancer and nginx/log-format.conf to nginx"
                 )
             ]
@@ -138,7 +143,8 @@ struct Examination {
                         level: isLive ? .stops : .advice,
                         what: "\(environment.name): \(server) \(refusal)",
                         detail: isLive
-                            ? "users are sent there now" : "fine as long as `prepare` starts it before the switch"
+                            ? "users are sent there now"
+                            : "fine as long as `prepare` starts it before the switch"
                     )
                 )
             }
@@ -149,14 +155,26 @@ struct Examination {
     private func secrets(of service: Service) async -> [Finding] {
         guard let version = Version(rawValue: "doctor") else { return [] }
         let names = service.environmentNames
-        let frozen = RunSession.frozen(service, version: version, previous: version, stable: names[0], strategy: nil)
+        let frozen = RunSession.frozen(
+            service,
+            version: version,
+            previous: version,
+            stable: names[0],
+            strategy: nil
+        )
         do throws(PlaybookError) {
             _ = try await service.playbook.values(
                 for: frozen.plan,
                 run: RunID(rawValue: "doctor"),
                 environment: workplace.environment
             )
-            return [Finding(level: .fine, what: "every variable and secret of the playbook has a value", detail: "")]
+            return [
+                Finding(
+                    level: .fine,
+                    what: "every variable and secret of the playbook has a value",
+                    detail: ""
+                )
+            ]
         } catch {
             return [Finding(level: .stops, what: "variables and secrets", detail: error.description)]
         }
@@ -166,7 +184,9 @@ struct Examination {
     private func nginxVersion(_ service: Service) async -> [Finding] {
         guard service.fleet.balancers.contains(where: { $0.name.hasPrefix("nginx ") }),
             let outcome = try? await ShortCommand.run(["nginx", "-v"], deadline: 5000),
-            let text = outcome.output.split(separator: "/").last.map({ $0.prefix { $0.isNumber || $0 == "." } })
+            let text = outcome.output.split(separator: "/").last.map({
+                $0.prefix { $0.isNumber || $0 == "." }
+            })
         else { return [] }
         let parts = text.split(separator: ".").compactMap { Int($0) }
         guard parts.count == 3, parts.lexicographicallyPrecedes([1, 27, 4]) else { return [] }
@@ -174,7 +194,8 @@ struct Examination {
             Finding(
                 level: .advice,
                 what: "nginx \(text) closes idle keep-alive connections at every reload",
-                detail: "a busy keep-alive client may see a request fail at each change of the split (about 0.3 % of "
+                detail:
+                    "a busy keep-alive client may see a request fail at each change of the split (about 0.3 % of "
                     + "those in flight; new connections none). nginx 1.27.4 and later wait with "
                     + "`keepalive_min_timeout`; HAProxy needs no reload."
             )

@@ -76,11 +76,17 @@ private struct HealthRound {
         self.steps = steps
     }
 
-    private static func name(_ text: String?, _ service: Service) async throws(CommandFailure) -> EnvironmentName {
+    private static func name(
+        _ text: String?,
+        _ service: Service
+    ) async throws(CommandFailure) -> EnvironmentName {
         guard let text else {
             let split = try await service.observedSplit()
             guard let live = split.live else {
-                throw CommandFailure(.failed, "the traffic is divided (\(split)): say which environment to check")
+                throw CommandFailure(
+                    .failed,
+                    "the traffic is divided (\(split)): say which environment to check"
+                )
             }
             return live
         }
@@ -111,14 +117,17 @@ private struct HealthRound {
                 tell(step, isGood: false, error.message)
             }
         }
-        if steps.isEmpty { workplace.printer.line("\(name): the playbook's validate has no check that only looks") }
+        if steps.isEmpty {
+            workplace.printer.line("\(name): the playbook's validate has no check that only looks")
+        }
         return isHealthy
     }
 
     private func tell(_ step: Step, isGood: Bool, _ text: String) {
         if workplace.options.output == .json {
             let fields: [(String, JSON)] = [
-                ("environment", .text(name.rawValue)), ("check", .text(step.title)), ("healthy", .flag(isGood)),
+                ("environment", .text(name.rawValue)), ("check", .text(step.title)),
+                ("healthy", .flag(isGood)),
                 ("message", .text(text)),
             ]
             return workplace.printer.line(JSON.text(.object(fields)))

@@ -4,7 +4,10 @@ import DeployEngine
 import DeployPorts
 
 struct HistoryCommand: CommandBody {
-    static let configuration = CommandConfiguration(commandName: "history", abstract: "List past runs, newest first.")
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "List past runs, newest first."
+    )
 
     @OptionGroup var common: CommonOptions
     @Option(help: "How many.") var limit = 20
@@ -47,7 +50,8 @@ struct HistoryCommand: CommandBody {
             ("stable", .text(run.state.plan.stable.rawValue)),
             ("candidate", .text(run.state.plan.candidate.rawValue)),
             ("reason", run.state.reason.map { .text($0) } ?? .null),
-            ("startedAt", .text(Clock.iso(run.record.startedAt))), ("updatedAt", .text(Clock.iso(run.updatedAt))),
+            ("startedAt", .text(Clock.iso(run.record.startedAt))),
+            ("updatedAt", .text(Clock.iso(run.updatedAt))),
             ("lastEvent", .number(run.lastEvent)),
         ])
     }
@@ -119,7 +123,8 @@ struct AuditCommand: AsyncParsableCommand {
             case .json:
                 let fields: [(String, JSON)] = [
                     ("entries", .number(report.entryCount)), ("head", .text(report.head)),
-                    ("whole", .flag(report.breach == nil)), ("breach", report.breach.map { .text($0) } ?? .null),
+                    ("whole", .flag(report.breach == nil)),
+                    ("breach", report.breach.map { .text($0) } ?? .null),
                 ]
                 workplace.printer.line(JSON.text(.object(fields), indent: 1))
             case .text, .github:

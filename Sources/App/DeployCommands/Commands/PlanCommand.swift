@@ -48,14 +48,21 @@ struct PlanCommand: CommandBody {
     }
 
     /// What each traffic step does to each balancer's file.
-    private static func changes(of plan: Plan, _ service: Service) async throws(CommandFailure) -> [PlanView.Change] {
+    private static func changes(
+        of plan: Plan,
+        _ service: Service
+    ) async throws(CommandFailure) -> [PlanView.Change] {
         var changes: [PlanView.Change] = []
         for case .shift(let phase) in plan.phases {
             for share in phase.shares {
                 for balancer in service.fleet.balancers {
                     do throws(LoadBalancerError) {
                         let change = try await balancer.render(plan.split(candidate: share))
-                        let diff = UnifiedDiff.text(before: change.before, after: change.after, path: change.path)
+                        let diff = UnifiedDiff.text(
+                            before: change.before,
+                            after: change.after,
+                            path: change.path
+                        )
                         changes.append(PlanView.Change(share: share, balancer: balancer.name, diff: diff))
                     } catch {
                         throw CommandFailure(.badInput, "\(balancer.name): \(error.message)")

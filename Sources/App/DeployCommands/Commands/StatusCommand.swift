@@ -48,7 +48,11 @@ struct ServiceStatus {
     /// A lease that was given back, rather than held by a process that is gone.
     var isLeaseFree = true
 
-    static func read(_ service: Service, _ store: any RunStore, run: String?) async throws(CommandFailure) -> Self {
+    static func read(
+        _ service: Service,
+        _ store: any RunStore,
+        run: String?
+    ) async throws(CommandFailure) -> Self {
         let balancers = await service.fleet.observe().map { Balancer(name: $0.name, result: $0.result) }
         let history = RunHistory(store: store, service: service.name)
         do throws(RunStoreError) {
@@ -98,7 +102,9 @@ struct ServiceStatus {
             guard case .success(let seen) = balancer.result else { return nil }
             return seen.split
         }
-        guard let first = splits.first ?? nil, splits.allSatisfy({ $0?.isNearly(first) == true }) else { return nil }
+        guard let first = splits.first ?? nil, splits.allSatisfy({ $0?.isNearly(first) == true }) else {
+            return nil
+        }
         return first
     }
 
@@ -111,8 +117,12 @@ struct ServiceStatus {
             case .failure(let error): remarks.append("\(balancer.name): \(error.message)")
             }
         }
-        if let run, run.state.isSettled, let observed, let expected = run.state.settledSplit, !observed.isNearly(expected) {
-            remarks.append("the last run left \(expected), found \(observed): somebody else changed the traffic")
+        if let run, run.state.isSettled, let observed, let expected = run.state.settledSplit,
+            !observed.isNearly(expected)
+        {
+            remarks.append(
+                "the last run left \(expected), found \(observed): somebody else changed the traffic"
+            )
         }
         return remarks
     }

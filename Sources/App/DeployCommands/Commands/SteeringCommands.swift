@@ -12,10 +12,20 @@ struct Steering {
     /// How long the other process may take to answer.
     private static let patience = Span.seconds(10)
 
-    /// Posts the command and waits for the answer. Returns `false` when no living process holds the run: the
-    /// command then lies ready for who resumes it.
-    func post(_ command: Command, _ reason: String?, to recorded: RecordedRun) async throws(CommandFailure) -> Bool {
-        let posted = PostedCommand(command: command, by: workplace.actor, reason: reason, at: workplace.clock.now())
+    /// Posts the command and waits for the answer.
+    ///
+    /// Returns `false` when no living process holds the run: the command then lies ready for who resumes it.
+    func post(
+        _ command: Command,
+        _ reason: String?,
+        to recorded: RecordedRun
+    ) async throws(CommandFailure) -> Bool {
+        let posted = PostedCommand(
+            command: command,
+            by: workplace.actor,
+            reason: reason,
+            at: workplace.clock.now()
+        )
         do throws(RunStoreError) {
             let lease = try await store.lease(on: recorded.record.service)
             let isHeld = lease.map { ProcessIdentity.isAlive($0.holder) != false } ?? false
@@ -150,7 +160,14 @@ struct AbortCommand: CommandBody {
             return try await session.follow(.lost(recorded.state), service) == .rollbackFailed
                 ? .rollbackFailed : .done
         }
-        let command = PostedCommand(command: .abort, by: workplace.actor, reason: reason, at: workplace.clock.now())
-        return session.conclude(takingBack: try await session.takeOver(recorded, service, obeying: command, .byForce))
+        let command = PostedCommand(
+            command: .abort,
+            by: workplace.actor,
+            reason: reason,
+            at: workplace.clock.now()
+        )
+        return session.conclude(
+            takingBack: try await session.takeOver(recorded, service, obeying: command, .byForce)
+        )
     }
 }

@@ -24,7 +24,9 @@ struct TrafficCommand: AsyncParsableCommand {
 
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
             let service = try workplace.service()
-            let seen = await service.fleet.observe().map { ServiceStatus.Balancer(name: $0.name, result: $0.result) }
+            let seen = await service.fleet.observe().map {
+                ServiceStatus.Balancer(name: $0.name, result: $0.result)
+            }
             let status = ServiceStatus(service: service.name, balancers: seen, run: nil, holder: nil)
             switch workplace.options.output {
             case .json: workplace.printer.line(JSON.text(status.trafficJSON, indent: 1))
@@ -65,7 +67,10 @@ struct TrafficCommand: AsyncParsableCommand {
                     FileHandle.standardOutput.write(Data(change.after))
                 }
             } catch {
-                throw CommandFailure(.badInput, "\(service.fleet.balancers[balancer - 1].name): \(error.message)")
+                throw CommandFailure(
+                    .badInput,
+                    "\(service.fleet.balancers[balancer - 1].name): \(error.message)"
+                )
             }
             return .done
         }
@@ -97,7 +102,8 @@ extension ServiceStatus {
         var lines: [String] = []
         for balancer in balancers {
             switch balancer.result {
-            case .success(let seen): lines.append("\(balancer.name)  \(seen.split.map { "\($0)" } ?? "neither")")
+            case .success(let seen):
+                lines.append("\(balancer.name)  \(seen.split.map { "\($0)" } ?? "neither")")
             case .failure(let error): lines.append("\(balancer.name)  \(error.message)")
             }
         }

@@ -22,7 +22,9 @@ extension TrafficCommand {
             guard workplace.confirm("Set the traffic of \(service.name) to \(split)?") else { return .failed }
             let store = try await workplace.store()
             let purpose = "traffic set \(self.split)"
-            return try await workplace.holding(service, store, purpose) { lease, token throws(CommandFailure) in
+            return try await workplace.holding(service, store, purpose) {
+                lease,
+                token throws(CommandFailure) in
                 let history = RunHistory(store: store, service: service.name)
                 let change = HandSetSplit(workplace: workplace, service: service, lease: lease, token: token)
                 return try await change.set(split, history, reason)
@@ -38,7 +40,11 @@ private struct HandSetSplit {
     let lease: Lease
     let token: FencingToken
 
-    func set(_ split: Split, _ history: RunHistory, _ reason: String?) async throws(CommandFailure) -> ExitStatus {
+    func set(
+        _ split: Split,
+        _ history: RunHistory,
+        _ reason: String?
+    ) async throws(CommandFailure) -> ExitStatus {
         do throws(RunStoreError) {
             let latest = try await history.latest()
             if let latest, !latest.state.isSettled {
@@ -81,7 +87,10 @@ private struct HandSetSplit {
             playbookDigest: service.playbook.digest
         )
         let event = RunEvent(at: workplace.clock.now(), .started(plan: plan))
-        let run = RunID(at: event.at, random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max)))
+        let run = RunID(
+            at: event.at,
+            random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max))
+        )
         _ = try await history.store.open(
             run,
             event: event,

@@ -23,7 +23,9 @@ struct Demo {
     private var printer: Printer { workplace.printer }
 
     func play() async throws(CommandFailure) -> ExitStatus {
-        headline("Setting the stage: nginx on 127.0.0.1:\(stage.nginxPort), blue with v1.0.0, \(rate) requests/s")
+        headline(
+            "Setting the stage: nginx on 127.0.0.1:\(stage.nginxPort), blue with v1.0.0, \(rate) requests/s"
+        )
         try await deployByHand("blue", stage.bluePort, "v1.0.0")
         try stage.startNginx()
         try await waitForAnswer()
@@ -154,7 +156,10 @@ struct Demo {
             do { try await workplace.clock.sleep(for: .milliseconds(100)) } catch { break }
         }
         let log = (try? String(contentsOfFile: "\(stage.folder)/error.log", encoding: .utf8)) ?? ""
-        throw CommandFailure(.unavailable, "nginx or the demo app did not answer within 10 s\n\(log.suffix(1000))")
+        throw CommandFailure(
+            .unavailable,
+            "nginx or the demo app did not answer within 10 s\n\(log.suffix(1000))"
+        )
     }
 
     private func withLoad(

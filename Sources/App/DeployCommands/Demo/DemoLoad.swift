@@ -20,11 +20,17 @@ final class DemoLoad: Sendable {
 
     var count: Count { counts.withLock { $0 } }
 
-    /// Sends requests until its task is cancelled. Each starts when it is due, however long others take.
+    /// Sends requests until its task is cancelled.
+    ///
+    /// Each starts when it is due, however long others take.
     func run() async {
         let clock = ContinuousClock()
         let client = HTTPClient()
-        let request = HTTPRequest(url: url, headers: [HTTPHeader("Connection", "close")], deadline: .seconds(5))
+        let request = HTTPRequest(
+            url: url,
+            headers: [HTTPHeader("Connection", "close")],
+            deadline: .seconds(5)
+        )
         await withDiscardingTaskGroup { group in
             var due = clock.now
             while !Task.isCancelled {

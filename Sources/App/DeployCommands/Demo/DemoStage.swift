@@ -1,7 +1,9 @@
 import Foundation
 import Synchronization
 
-/// The demo's folder, ports and processes. Everything is below one temporary folder and ended by ``clear()``.
+/// The demo's folder, ports and processes.
+///
+/// Everything is below one temporary folder and ended by ``clear()``.
 final class DemoStage: Sendable {
     let folder: String
     let nginxPort: Int

@@ -33,7 +33,12 @@ enum EventJSON {
             ("state", .text(after.condition.rawValue)),
             ("phase", after.phase.map { .text($0.rawValue) } ?? .null),
             ("split", split(after.split)),
-            ("message", .text(Telling.lines(of: entry, before: before, after: after).map(\.text).joined(separator: "\n"))),
+            (
+                "message",
+                .text(
+                    Telling.lines(of: entry, before: before, after: after).map(\.text).joined(separator: "\n")
+                )
+            ),
         ]
         return .object(fields)
     }
@@ -58,7 +63,8 @@ enum EventJSON {
             ]
         case .resumed(let actor): return [("type", .text("resumed")), ("by", .text(actor.name))]
         case .succeeded(let id, _, let summary):
-            return [("type", .text("succeeded"))] + effect(id) + (summary.map { [("summary", .text($0))] } ?? [])
+            return [("type", .text("succeeded"))] + effect(id)
+                + (summary.map { [("summary", .text($0))] } ?? [])
         case .failed(let id, let reason, let traffic):
             return [("type", .text("failed"))] + effect(id)
                 + [("reason", .text(reason)), ("traffic", .text(traffic.rawValue))]
@@ -83,7 +89,8 @@ extension Verdict {
         switch self {
         case .passed(let text): [("verdict", .text("passed")), ("reason", .text(text))]
         case .rollBack(let text): [("verdict", .text("rollback")), ("reason", .text(text))]
-        case .rollBackGradually(let text): [("verdict", .text("rollback_gradually")), ("reason", .text(text))]
+        case .rollBackGradually(let text):
+            [("verdict", .text("rollback_gradually")), ("reason", .text(text))]
         case .inconclusive(let text): [("verdict", .text("inconclusive")), ("reason", .text(text))]
         }
     }

@@ -22,7 +22,7 @@ struct PlanView {
         var lines = [
             "\(style(plan.service, .bold)) \(plan.version): \(plan.stable) is live"
                 + (plan.previousVersion.map { " (\($0))" } ?? "")
-                + ", \(plan.candidate) gets the version",
+                + ", \(plan.candidate) gets the version"
         ]
         for phase in plan.phases {
             lines.append("")
@@ -33,8 +33,11 @@ struct PlanView {
             lines += ["", style("rollback, if it comes to that", .bold)]
             lines += plan.rollback.steps.map { "  · \($0.title)" }
         }
-        lines += ["", estimate.map { "runs of this service take \(Span.seconds($0.milliseconds / 1000)) (median)" }
-            ?? "no run of this service has succeeded yet: nothing to estimate its time from"]
+        lines += [
+            "",
+            estimate.map { "runs of this service take \(Span.seconds($0.milliseconds / 1000)) (median)" }
+                ?? "no run of this service has succeeded yet: nothing to estimate its time from",
+        ]
         return lines.joined(separator: "\n")
     }
 
@@ -42,11 +45,13 @@ struct PlanView {
         switch phase {
         case .steps(let phase):
             phase.groups.flatMap { group in
-                group.map { step in "  · \(step.title)" + (group.count > 1 ? style("  (side by side)", .faint) : "") }
+                group.map { step in
+                    "  · \(step.title)" + (group.count > 1 ? style("  (side by side)", .faint) : "")
+                }
             }
         case .drain(let phase):
             (phase.request.map { ["  · \($0.title)"] } ?? []) + [
-                "  · wait up to \(phase.grace) for \(plan.stable)'s connections to end, then \(phase.whenNotEmpty.rawValue)",
+                "  · wait up to \(phase.grace) for \(plan.stable)'s connections to end, then \(phase.whenNotEmpty.rawValue)"
             ]
         case .shift(let phase): phase.shares.flatMap { lines(of: $0, phase, style) }
         case .monitor(let phase):
@@ -110,7 +115,8 @@ struct PlanView {
     private func json(_ step: Step) -> JSON {
         .object([
             ("id", .text(step.id.rawValue)), ("title", .text(step.title)),
-            ("timeoutSeconds", .decimal(step.deadline.seconds)), ("onFailure", .text(step.onFailure.rawValue)),
+            ("timeoutSeconds", .decimal(step.deadline.seconds)),
+            ("onFailure", .text(step.onFailure.rawValue)),
         ])
     }
 }

@@ -34,7 +34,8 @@ struct RunReport {
         case .released: "\(plan.version) is live on \(plan.candidate)."
         case .ended(.failed): "It failed before any traffic moved; users stayed on \(plan.stable)."
         case .ended(.rolledBack): "It was rolled back; users are on \(plan.stable)."
-        case .ended(.rollbackFailed): "The rollback did not complete: a person is needed. Last confirmed: \(run.state.split)."
+        case .ended(.rollbackFailed):
+            "The rollback did not complete: a person is needed. Last confirmed: \(run.state.split)."
         case .idle, .forward, .returning: "It has not ended: \(run.state.condition.rawValue)."
         }
     }
@@ -48,7 +49,9 @@ struct RunReport {
 
     /// `75 % of the traffic at most, for 12s`.
     var impact: String {
-        guard let exposure, let most = shares.map(\.share).max() else { return "No user reached the candidate." }
+        guard let exposure, let most = shares.map(\.share).max() else {
+            return "No user reached the candidate."
+        }
         return "\(plan.candidate) had up to \(most) % of the traffic, for \(Self.rounded(exposure))."
     }
 
@@ -95,7 +98,10 @@ struct RunReport {
 
     var html: String {
         func text(_ raw: String) -> String {
-            Style.harmless(raw).replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+            Style.harmless(raw).replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(
+                ">",
+                with: "&gt;"
+            )
         }
         let rows = facts.map { "<tr><th>\(text($0))</th><td>\(text($1))</td></tr>" }.joined()
         let moves = shares.map { "<tr><td>\(Clock.time($0.at))</td><td>\($0.share) %</td></tr>" }.joined()
@@ -132,11 +138,14 @@ struct RunReport {
             ("stable", .text(plan.stable.rawValue)), ("candidate", .text(plan.candidate.rawValue)),
             ("outcome", .text(outcome)), ("cause", run.state.reason.map { .text($0) } ?? .null),
             ("impact", .text(impact)), ("exposureSeconds", exposure.map { .decimal($0.seconds) } ?? .null),
-            ("startedAt", .text(Clock.iso(run.record.startedAt))), ("updatedAt", .text(Clock.iso(run.updatedAt))),
+            ("startedAt", .text(Clock.iso(run.record.startedAt))),
+            ("updatedAt", .text(Clock.iso(run.updatedAt))),
             (
                 "shares",
                 .list(
-                    shares.map { .object([("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.share.value))]) }
+                    shares.map {
+                        .object([("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.share.value))])
+                    }
                 )
             ),
             (
@@ -145,7 +154,8 @@ struct RunReport {
                     timeline.map { line in
                         .object([
                             ("at", .text(Clock.iso(line.at))),
-                            ("phase", line.phase.map { .text($0.rawValue) } ?? .null), ("text", .text(line.text)),
+                            ("phase", line.phase.map { .text($0.rawValue) } ?? .null),
+                            ("text", .text(line.text)),
                         ])
                     }
                 )

@@ -47,11 +47,16 @@ extension ServiceStatus {
     }
 
     func text(_ style: Style, now: Timestamp) -> String {
-        var lines = [style(service, .bold) + "  " + (observed.map { Self.headline($0, style) } ?? style("split unknown", .red))]
+        var lines = [
+            style(service, .bold) + "  "
+                + (observed.map { Self.headline($0, style) } ?? style("split unknown", .red))
+        ]
         for balancer in balancers {
             switch balancer.result {
             case .success(let seen):
-                lines.append("  \(balancer.name)  \(seen.split.map { "\($0)" } ?? "sends traffic to neither")")
+                lines.append(
+                    "  \(balancer.name)  \(seen.split.map { "\($0)" } ?? "sends traffic to neither")"
+                )
             case .failure(let error): lines.append("  \(balancer.name)  " + style(error.message, .red))
             }
         }
@@ -83,11 +88,12 @@ extension ServiceStatus {
             lines.append("  waits for \(waiting.kind) until \(Clock.time(waiting.until)): \(waiting.title)")
         }
         if let reason = run.state.reason { lines.append("  \(reason.replacing("\n", with: "\n  "))") }
-        if let holder { lines.append(style("  driven by \(holder.actor), process \(holder.process)", .faint)) }
+        if let holder {
+            lines.append(style("  driven by \(holder.actor), process \(holder.process)", .faint))
+        }
         if state == "interrupted" {
             lines.append("  go on with `bgdeploy resume`, take it back with `bgdeploy rollback`")
         }
         return lines
     }
 }
-

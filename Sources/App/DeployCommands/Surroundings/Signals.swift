@@ -2,7 +2,9 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM as a stream. The first of them asks the run to leave; the second ends the process at once.
+/// SIGINT and SIGTERM as a stream.
+///
+/// The first of them asks the run to leave; the second ends the process at once.
 final class Signals: Sendable {
     let stops: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation

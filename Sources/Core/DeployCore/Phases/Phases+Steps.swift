@@ -69,7 +69,9 @@ extension Draft {
         goOn(in: index, group, failure: failure)
     }
 
-    /// Ends a `wait` step. Returns whether there was one.
+    /// Ends a `wait` step.
+    ///
+    /// Returns whether there was one.
     mutating func endWait() -> Bool {
         guard case .forward(let index, .steps(let group, let failure, _)) = state.stage,
             state.pending.contains(where: { $0.effect.isWait })

@@ -22,7 +22,9 @@ extension Draft {
         }
     }
 
-    /// Ends the hold of a canary step. Returns whether there was one.
+    /// Ends the hold of a canary step.
+    ///
+    /// Returns whether there was one.
     mutating func endHold(full: Bool) -> Bool {
         guard case .forward(let index, .shifting(let step, .some)) = state.stage,
             case .shift(let phase) = state.plan.phases[index]

@@ -30,7 +30,11 @@ extension Playbook {
         let drainPhase = drain.map { settings in
             let request = settings.request.map { draft.step($0, .drain, 1) }
             return Phase.drain(
-                phase: DrainPhase(request: request, grace: settings.grace, whenNotEmpty: settings.whenNotEmpty)
+                phase: DrainPhase(
+                    request: request,
+                    grace: settings.grace,
+                    whenNotEmpty: settings.whenNotEmpty
+                )
             )
         }
         phases +=
