@@ -31,7 +31,7 @@ struct FakeContractTests {
             token: .zero
         )
         try await simulation.run {
-            await #expect(throws: LoadBalancerError.self) { try await balancer.commit(staged) }
+            await #expect(throws: LoadBalancerError.self) { _ = try await balancer.commit(staged) }
         }
         #expect(balancer.split == Split(green, .zero, other: blue))
         #expect(balancer.violations.count == 1)

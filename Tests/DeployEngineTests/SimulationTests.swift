@@ -109,7 +109,7 @@ struct SimulationTests {
                     process.kill()
                     await process.suspendForever()
                 }
-                await process.death()
+                await process.death(on: clock)
                 try? await clock.sleep(for: .minutes(1))
                 log.add("checked")
                 group.cancelAll()

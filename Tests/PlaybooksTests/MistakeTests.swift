@@ -48,7 +48,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         ),
         Mistake("order: [switch, monitor, drain]\n", "8:26", "`drain` cannot stand after `monitor`"),
         Mistake("order: [drian]\n", "8:9", "did you mean `drain`"),
-        Mistake("drain: { connections: { http: /c, value: n } }\n", "8:23", "`connections`", "not available"),
+        Mistake("drain: { connections: { http: /c } }\n", "8:23", "`connections`", "`value`"),
         Mistake("drain: { then: wait }\n", "8:16", "stop or proceed", "`wait`"),
         Mistake("rollback: { gradual: [25%] }\n", "8:22", "fall to 0%"),
         Mistake("afterwards: [{ retire: { after: 7d } }]\n", "8:16", "`retire`", "not available"),

@@ -53,21 +53,35 @@ extension Catalogue {
     }
 
     /// The numbers that the playbook's metrics read from the candidate.
-    static func gauges(of playbook: Playbook, _ values: Values) throws(CommandFailure) -> [String: any Gauge]
-    {
+    static func gauges(
+        of playbook: Playbook,
+        _ values: Values
+    ) throws(CommandFailure) -> [String: any Gauge] {
         var gauges: [String: any Gauge] = [:]
         for spec in playbook.monitor.gauges {
-            let location: String
-            do throws(StepFailure) {
-                location = try spec.location.resolved(in: values)
-            } catch {
-                throw CommandFailure(.badInput, "metric \(spec.name): \(error.message)")
-            }
-            let base = values.plain["candidate.url"] ?? ""
-            let url = location.hasPrefix("/") ? base + location : location
-            gauges[spec.name] = JSONGauge(name: spec.name, url: url, path: spec.value)
+            gauges[spec.name] = try gauge(spec, at: "candidate.url", values)
         }
         return gauges
+    }
+
+    /// The connections that the stable environment itself tells.
+    static func connections(of playbook: Playbook, _ values: Values) throws(CommandFailure) -> (any Gauge)? {
+        guard let spec = playbook.drain?.connections else { return nil }
+        return try gauge(spec, at: "stable.url", values)
+    }
+
+    private static func gauge(
+        _ spec: Playbook.GaugeSpec,
+        at base: String,
+        _ values: Values
+    ) throws(CommandFailure) -> any Gauge {
+        do throws(StepFailure) {
+            let location = try spec.location.resolved(in: values)
+            let url = location.hasPrefix("/") ? try values.value(of: base) + location : location
+            return JSONGauge(name: spec.name, url: url, path: spec.value)
+        } catch {
+            throw CommandFailure(.badInput, "\(spec.name): \(error.message)")
+        }
     }
 }
 

@@ -244,9 +244,11 @@ struct RunSession: Sendable {
         let playbook = service.playbook
         var values = Values()
         var gauges: [String: any Gauge] = [:]
+        var connections: (any Gauge)?
         do throws(CommandFailure) {
             values = try await Self.values(of: playbook, frozen.plan, run, workplace)
             gauges = try Catalogue.gauges(of: playbook, values)
+            connections = try Catalogue.connections(of: playbook, values)
         } catch {
             guard isWayBack else { throw error }
         }
@@ -262,6 +264,7 @@ struct RunSession: Sendable {
                 clock: clock,
                 observer: observer
             ),
+            connectionsGauge: connections,
             actions: frozen.actions,
             policies: frozen.policies,
             values: values,

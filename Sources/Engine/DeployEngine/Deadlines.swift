@@ -10,21 +10,34 @@ package func within<Value: Sendable>(
     clock: any Timekeeper,
     _ work: @escaping @Sendable () async -> Value
 ) async throws(DeadlinePassed) -> Value {
-    let result = await withTaskGroup(of: Value?.self) { group in
-        group.addTask { await work() }
+    let result = await withTaskGroup(of: Contender<Value>.self) { group in
+        group.addTask { .work(await work()) }
         group.addTask {
-            try? await clock.sleep(for: span)
-            return nil
+            do { try await clock.sleep(for: span) } catch { return .cancelled }
+            return .deadline
         }
-        let first = await group.next() ?? nil
-        group.cancelAll()
-        guard first == nil else { return first }
-        // The deadline came first; what the work still brings is thrown away once it has ended.
-        await group.waitForAll()
-        return nil
+        var result: Value?
+        var isOver = false
+        for await next in group {
+            switch next {
+            // What the work still brings once its time is over is thrown away.
+            case .work(let value): result = isOver ? nil : value
+            case .deadline: isOver = result == nil
+            // Cancelled from outside: the work was told as well, and its answer counts.
+            case .cancelled: continue
+            }
+            group.cancelAll()
+        }
+        return result
     }
     guard let result else { throw DeadlinePassed() }
     return result
+}
+
+private enum Contender<Value: Sendable>: Sendable {
+    case work(Value)
+    case deadline
+    case cancelled
 }
 
 /// Lets one piece of work be stopped from outside its task.

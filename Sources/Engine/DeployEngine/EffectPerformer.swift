@@ -9,7 +9,10 @@ struct EffectPerformer: Sendable {
     let fleet: BalancerFleet
     let steps: StepRunner
     let watcher: TrafficWatcher
+    let connectionsGauge: (any Gauge)?
     let token: FencingToken
+    /// Then it is too late to measure what was before.
+    let candidateHadTraffic: Bool
     let clock: any Timekeeper
     let observer: any RunObserver
     let note: @Sendable (Note) -> Void
@@ -57,7 +60,7 @@ struct EffectPerformer: Sendable {
     }
 
     private func route(_ share: Percent) async -> RunEvent.Kind.Outcome {
-        if share > .zero { await watcher.measureBefore() }
+        if !candidateHadTraffic { await watcher.measureBefore() }
         let split = plan.split(candidate: share)
         do throws(BalancerFleet.Failure) {
             let begin = clock.now()
@@ -72,15 +75,17 @@ struct EffectPerformer: Sendable {
 
     private func drain(until end: Timestamp) async -> RunEvent.Kind.Outcome {
         var first: Int?
+        var last: Int?
         while true {
             let count: Int
-            do throws(BalancerFleet.Failure) {
-                count = try await fleet.connections(to: plan.stable)
+            do throws(Uncounted) {
+                count = try await connections()
             } catch {
                 return .failed(reason: "connections could not be counted: \(error.reason)")
             }
-            if count != first { observer.draining(connections: count) }
+            if count != last { observer.draining(connections: count) }
             first = first ?? count
+            last = count
             if count == 0 { return .succeeded(captures: [:], summary: "no connections to \(plan.stable)") }
             let rest = end.since(clock.now())
             guard rest > .zero else {
@@ -92,6 +97,28 @@ struct EffectPerformer: Sendable {
             do { try await clock.sleep(for: min(Self.drainTick, rest)) } catch {
                 return .failed(reason: "stopped")
             }
+        }
+    }
+
+    private struct Uncounted: Error {
+        let reason: String
+    }
+
+    /// The stable environment's, as the application tells them or as the balancers count them.
+    private func connections() async throws(Uncounted) -> Int {
+        guard let connectionsGauge else {
+            do throws(BalancerFleet.Failure) {
+                return try await fleet.connections(to: plan.stable)
+            } catch {
+                throw Uncounted(reason: error.reason)
+            }
+        }
+        do throws(MetricsError) {
+            let value = try await connectionsGauge.read()
+            guard value >= 0, value < 1e9 else { throw .noEvidence("\(value) is no number of connections") }
+            return Int(value.rounded(.up))
+        } catch {
+            throw Uncounted(reason: "\(connectionsGauge.name): \(error.reason)")
         }
     }
 

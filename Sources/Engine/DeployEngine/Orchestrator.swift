@@ -6,6 +6,8 @@ package struct RunSurroundings: Sendable {
     package var store: any RunStore
     package var fleet: BalancerFleet
     package var watcher: TrafficWatcher
+    /// Tells the stable environment's connections; `nil` when the balancers count them.
+    package var connectionsGauge: (any Gauge)?
     package var actions: [StepID: any StepAction]
     package var policies: [StepID: StepPolicy]
     package var values: Values
@@ -21,6 +23,7 @@ package struct RunSurroundings: Sendable {
         store: any RunStore,
         fleet: BalancerFleet,
         watcher: TrafficWatcher,
+        connectionsGauge: (any Gauge)? = nil,
         actions: [StepID: any StepAction],
         policies: [StepID: StepPolicy],
         values: Values,
@@ -33,6 +36,7 @@ package struct RunSurroundings: Sendable {
         self.store = store
         self.fleet = fleet
         self.watcher = watcher
+        self.connectionsGauge = connectionsGauge
         self.actions = actions
         self.policies = policies
         self.values = values
@@ -92,6 +96,8 @@ package struct Orchestrator: Sendable {
             )
             surroundings.observer.recorded(entry, before: nil, after: transition.state)
         } catch {
+            guard error != .leaseLost else { return .lost(RunState(plan: plan)) }
+            try? await surroundings.store.release(lease)
             return .journalLost(RunState(plan: plan), error, restored: [])
         }
         return await drive(transition.state, begin: .perform(transition.effects), stops: stops)

@@ -47,11 +47,6 @@ extension RunLoop {
     /// A candidate that has traffic, or may have, loses it: by what was left beside the balancers, which
     /// needs no journal.
     private mutating func giveUp(after error: RunStoreError) async -> RunEnd {
-        let mayHaveTraffic =
-            state.hasMovedTraffic && state.confirmedShare > .zero
-            || state.pending.contains { pending in
-                if case .route = pending.effect { true } else { false }
-            }
         guard mayHaveTraffic else { return .journalLost(state, error, restored: []) }
         let results = await surroundings.fleet.restore(
             by: .bgdeploy,
@@ -66,6 +61,21 @@ extension RunLoop {
         return .journalLost(state, error, restored: restored)
     }
 
+    /// Whether users may be on a candidate that nobody has vouched for. A run that was released stays as it is.
+    private var mayHaveTraffic: Bool {
+        let isRouting = state.pending.contains { pending in
+            if case .route = pending.effect { true } else { false }
+        }
+        switch state.stage {
+        case .idle, .forward, .ended(.failed): return isRouting || state.hasMovedTraffic
+        case .returning(let journey):
+            if case .tidying = journey.leg { return isRouting }
+            return isRouting || state.hasMovedTraffic
+        case .ended(.rollbackFailed): return true
+        case .released, .ended(.rolledBack): return isRouting
+        }
+    }
+
     /// No secret reaches the journal.
     private func masked(_ kind: RunEvent.Kind) -> RunEvent.Kind {
         let mask = surroundings.mask
@@ -75,10 +85,22 @@ extension RunLoop {
         case .failed(let effect, let reason, let traffic):
             return .failed(effect: effect, reason: mask(reason), traffic: traffic)
         case .noted(let note):
-            return .noted(note: Note(topic: note.topic, text: mask(note.text), facts: note.facts))
+            return .noted(note: Note(topic: note.topic, text: mask(note.text), facts: note.facts.mapValues(mask)))
         case .commanded(let command, let actor, let reason):
             return .commanded(command: command, by: actor, reason: reason.map(mask))
-        case .started, .resumed, .judged: return kind
+        case .judged(let effect, let verdict): return .judged(effect: effect, verdict: verdict.mapText(mask))
+        case .started, .resumed: return kind
+        }
+    }
+}
+
+extension Verdict {
+    fileprivate func mapText(_ change: (String) -> String) -> Verdict {
+        switch self {
+        case .passed(let summary): .passed(summary: change(summary))
+        case .rollBack(let reason): .rollBack(reason: change(reason))
+        case .rollBackGradually(let reason): .rollBackGradually(reason: change(reason))
+        case .inconclusive(let reason): .inconclusive(reason: change(reason))
         }
     }
 }

@@ -198,7 +198,9 @@ struct RunLoop {
                 isDetaching: { [detaching] in detaching.isRaised }
             ),
             watcher: surroundings.watcher,
+            connectionsGauge: surroundings.connectionsGauge,
             token: orchestrator.token,
+            candidateHadTraffic: state.hasMovedTraffic,
             clock: surroundings.clock,
             observer: surroundings.observer,
             note: { [post] in post.yield(.noted($0)) },

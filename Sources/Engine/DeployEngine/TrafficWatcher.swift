@@ -177,7 +177,7 @@ package actor TrafficWatcher {
 }
 
 extension MetricsError {
-    fileprivate var reason: String {
+    var reason: String {
         switch self {
         case .noEvidence(let reason), .unusable(let reason): reason
         }

@@ -1,3 +1,4 @@
+import DeployCore
 import Synchronization
 
 /// The tasks of one process of a ``Simulation``, which can be killed as by SIGKILL: from one moment on, not one of
@@ -7,7 +8,6 @@ package final class SimulatedProcess: TaskExecutor {
         var isKilled = false
         /// What would have run, had the process lived.
         var held: [UnownedJob] = []
-        var onDeath: CheckedContinuation<Void, Never>?
         var onReap: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -25,23 +25,12 @@ package final class SimulatedProcess: TaskExecutor {
     /// Stops everything where it stands. The task that calls this goes on to its next suspension: let it call
     /// ``suspendForever()`` next.
     package func kill() {
-        let waiter = state.withLock { state in
-            state.isKilled = true
-            defer { state.onDeath = nil }
-            return state.onDeath
-        }
-        waiter?.resume()
+        state.withLock { $0.isKilled = true }
     }
 
-    /// Returns when the process has been killed; for one caller, from another process.
-    package func death() async {
-        await withCheckedContinuation { continuation in
-            let isDead = state.withLock { state in
-                if !state.isKilled { state.onDeath = continuation }
-                return state.isKilled
-            }
-            if isDead { continuation.resume() }
-        }
+    /// Returns when the process has been killed, or the caller's task cancelled. Call it from another process.
+    package func death(on clock: ManualClock) async {
+        while !isKilled, (try? await clock.sleep(for: .milliseconds(10))) != nil {}
     }
 
     /// For a task of a killed process: does not return before ``reap()``.

@@ -25,6 +25,7 @@ package final class Simulation: Sendable {
     }
 
     /// Runs `body` to its end, for at most `limit` of the clock's time. Throws what `body` throws, and ``Stuck``.
+    @discardableResult
     package func run<Value: Sendable>(
         limit: Span = .minutes(60),
         _ body: @escaping @Sendable () async throws -> Value

@@ -21,6 +21,7 @@ extension Playbook {
             for step in steps[phase] ?? [] { check.take(step) }
         }
         if let request = drain?.request { check.take(request) }
+        if let gauge = drain?.connections { check.check(gauge.location.references) }
         for gauge in monitor.gauges { check.check(gauge.location.references) }
         for step in rollback.steps { check.take(step) }
         for step in afterwards.flatMap(\.steps) { check.take(step) }

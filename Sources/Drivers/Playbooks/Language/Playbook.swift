@@ -59,6 +59,8 @@ package struct Playbook: Sendable {
         /// Tells the application; may be absent.
         package let request: PlaybookStep?
         package let grace: Span
+        /// Where the stable environment tells its connections; `nil` when the balancers count them.
+        package let connections: GaugeSpec?
         package let whenNotEmpty: Step.OnFailure
     }
 

@@ -63,18 +63,34 @@ extension PlaybookDecoder {
         let request = reader.optional("request").flatMap { step($0, rules) }
         let grace = reader.span("grace") ?? .seconds(30)
         let whenNotEmpty = reader.optional("then").flatMap { onFailure($0, "then", proceed: "proceed") }
-        if let connections = reader.optional("connections") {
-            var isDefault = false
-            if case .scalar(let scalar) = connections { isDefault = scalar.text == "balancer" }
-            if !isDefault {
+        let gauge = reader.optional("connections").flatMap { connections($0) }
+        reader.finish()
+        return Playbook.DrainSettings(
+            request: request,
+            grace: grace,
+            connections: gauge,
+            whenNotEmpty: whenNotEmpty ?? .proceed
+        )
+    }
+
+    /// `nil` for the default, the balancers' own count.
+    private func connections(_ value: Parameter) -> Playbook.GaugeSpec? {
+        if case .scalar(let scalar) = value {
+            if scalar.text != "balancer" {
                 diagnostics.report(
-                    connections.position,
-                    NotAvailable.message("connections") + "; connections are counted at the balancer"
+                    value.position,
+                    "`connections` must be `balancer` or a mapping with `http` and `value`, found `\(scalar.text)`"
                 )
             }
+            return nil
         }
+        var reader = MapReader(value, "`connections`", diagnostics: diagnostics)
+        guard case .map = value else { return nil }
+        let location = reader.required("http").flatMap { reader.template(of: $0, "http") }
+        let field = reader.required("value").flatMap { plain(of: $0, "value", reader) }
         reader.finish()
-        return Playbook.DrainSettings(request: request, grace: grace, whenNotEmpty: whenNotEmpty ?? .proceed)
+        guard let location, let field else { return nil }
+        return Playbook.GaugeSpec(name: "connections", location: location, value: field)
     }
 
     // MARK: the way back

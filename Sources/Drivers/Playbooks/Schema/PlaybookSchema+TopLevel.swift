@@ -123,7 +123,13 @@ extension PlaybookSchema {
                     key: "then",
                     value: choice("What happens when some are left: proceed by default.", "proceed", "stop")
                 ),
-                (key: "connections", value: choice("Where connections are counted.", "balancer")),
+                (
+                    key: "connections",
+                    value: [
+                        "description": "Where the stable environment's connections are counted.",
+                        "anyOf": [["const": "balancer"], gauge("A number in a JSON answer of the stable environment.")],
+                    ]
+                ),
             ]
         )
     }
@@ -175,22 +181,25 @@ extension PlaybookSchema {
         )
     }
 
-    private static var metric: SchemaJSON {
-        let gauge = object(
-            "A number in a JSON answer of the candidate.",
+    private static func gauge(_ description: String) -> SchemaJSON {
+        object(
+            description,
             required: ["http", "value"],
             [
-                (key: "http", value: reference("text", "A path at the candidate's URL, or a whole URL.")),
+                (key: "http", value: reference("text", "A path at the environment's URL, or a whole URL.")),
                 (key: "value", value: ["description": "The field: pool.active.", "type": "string"]),
             ]
         )
+    }
+
+    private static var metric: SchemaJSON {
         return object(
             "One metric and its limits.",
             required: ["from"],
             [
                 (
                     key: "from",
-                    value: ["description": "Where it comes from.", "anyOf": [["const": "balancer"], gauge]]
+                    value: ["description": "Where it comes from.", "anyOf": [["const": "balancer"], gauge("A number in a JSON answer of the candidate.")]]
                 ),
                 (key: "instant", value: reference("limit", "Back at once.")),
                 (key: "gradual", value: reference("limit", "Back step by step.")),
