@@ -2,6 +2,9 @@ import HTTPClient
 import Testing
 
 @Suite struct HostileServerTests {
+    /// Much longer than any deadline here and shorter than the answers that never come: a busy machine is no defect.
+    static let generous = Duration.seconds(45)
+
     struct Case: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let message: String
@@ -79,7 +82,7 @@ import Testing
             let error = await #expect(throws: HTTPError.self) { try await HTTPClient().send(request) }
             let took = ContinuousClock.now - start
             #expect(error?.message.contains(given.message) == true, "\(error?.message ?? "no error")")
-            #expect(took < .seconds(5), "took \(took)")
+            #expect(took < Self.generous, "took \(took)")
         }
     }
 
@@ -134,7 +137,7 @@ import Testing
                     }
                 }
             }
-            #expect(ContinuousClock.now - start < .seconds(6))
+            #expect(ContinuousClock.now - start < Self.generous)
         }
     }
 
@@ -154,7 +157,7 @@ import Testing
                 return await group.next() ?? nil
             }
             #expect(error == .cancelled)
-            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(ContinuousClock.now - start < Self.generous)
         }
     }
 
@@ -174,13 +177,13 @@ import Testing
             }
             await eventually { server.departures == 1 }
             #expect(server.departures == 1)
-            #expect(ContinuousClock.now - start < .seconds(8))
+            #expect(ContinuousClock.now - start < Self.generous)
         }
     }
 }
 
-/// Waits until `condition` holds, for at most five seconds.
+/// Waits until `condition` holds, for at most thirty seconds.
 func eventually(_ condition: @Sendable () -> Bool) async {
-    let end = ContinuousClock.now + .seconds(5)
+    let end = ContinuousClock.now + .seconds(30)
     while !condition(), ContinuousClock.now < end { await Task.yield() }
 }

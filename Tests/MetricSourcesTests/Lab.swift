@@ -213,7 +213,7 @@ enum Sockets {
 /// Asks until `what` holds or ten seconds have passed.
 func eventually(_ what: () async throws -> Bool) async rethrows -> Bool {
     let clock = ContinuousClock()
-    let end = clock.now + .seconds(10)
+    let end = clock.now + .seconds(60)
     while clock.now < end {
         if try await what() { return true }
         try? await clock.sleep(for: .milliseconds(5))

@@ -139,7 +139,7 @@ struct NginxLogSourceTests {
             nginx,
             ["-c", lab.path("nginx.conf"), "-e", lab.path("error.log"), "-g", "daemon off;"]
         )
-        let end = ContinuousClock.now + .seconds(10)
+        let end = ContinuousClock.now + .seconds(60)
         while !Sockets.listens(port) {
             try #require(ContinuousClock.now < end, "nginx does not listen")
             usleep(5000)

@@ -30,6 +30,11 @@ import Testing
         ),
         Section("strategy", text: "strategy: { canary: [100%], \(unknown): 1 }\n"),
         Section("drain", text: "drain: { \(unknown): 1 }\n"),
+        Section(
+            "drain",
+            "connections",
+            text: "drain: { connections: { http: /a, value: b, \(unknown): 1 } }\n"
+        ),
         Section("monitor", text: "monitor: { \(unknown): 1 }\n"),
         Section(
             "monitor",
@@ -185,7 +190,7 @@ import Testing
 
     /// The stub kinds' own schemas are no business of the language's.
     private static func isKindOfDriver(_ keys: Set<String>) -> Bool {
-        keys == ["get"] || keys == ["nginx", "upstream", "log"]
+        keys == ["get"] || keys == ["nginx", "upstream", "log"] || keys == ["haproxy", "backend", "socket"]
     }
 }
 

@@ -50,6 +50,8 @@ package enum StepSupervisor {
         in folder: consuming StepFolder,
         signals: Int32
     ) throws(SupervisionError) {
+        // Before the lock is touched: while a twin held it, a step that was lost would look like one that runs.
+        guard !folder.has(.claim) else { end(.takenByAnother) }
         guard let lock = folder.lock() else {
             if folder.isLocked { end(.takenByAnother) }
             throw .cannotStart("lock: \(systemErrorText(errno))")

@@ -1,0 +1,87 @@
+import DeployCore
+import DeployPorts
+import DeployTestKit
+import Testing
+
+/// Two balancers change together or not at all.
+struct FleetTests {
+    private func shares(_ bench: Bench) -> [Percent] {
+        bench.balancers.map { $0.split.share(of: Release.green) }
+    }
+
+    @Test func `both get the same split`() async throws {
+        let bench = Bench(Release(shares: [10, 100]), balancers: 2)
+        #expect(try await bench.drive().story == "settled, succeeded")
+        #expect(bench.balancers[0].splits == bench.balancers[1].splits)
+        #expect(bench.violations == [])
+    }
+
+    @Test func `one that refuses at stage leaves the other as it was`() async throws {
+        let bench = Bench(balancers: 2)
+        bench.balancers[1].fail(.stage, with: .rejects)
+        let end = try await bench.drive()
+        #expect(end.story == "settled, failed")
+        #expect(end.state.reason?.contains("invalid parameter") == true)
+        for balancer in bench.balancers {
+            #expect(balancer.splits == [])
+            #expect(balancer.fileSplit == balancer.split)
+            #expect(balancer.violations == [])
+        }
+    }
+
+    @Test func `one that refuses at commit has the other put back`() async throws {
+        let bench = Bench(balancers: 2)
+        bench.balancers[1].fail(.commit, with: .notInForce, times: 1)
+        let end = try await bench.drive()
+        #expect(end.story == "settled, failed")
+        #expect(end.state.reason?.contains("balancer 1 is back at") == true)
+        #expect(bench.shares == [100, 0])
+        #expect(bench.balancers[1].splits == [])
+        #expect(bench.violations == [])
+    }
+
+    @Test func `one that fails first leaves the others untouched`() async throws {
+        let bench = Bench(balancers: 2)
+        bench.balancers[0].fail(.commit, with: .notInForce, times: 1)
+        #expect(try await bench.drive().story == "settled, failed")
+        #expect(bench.balancers[1].splits == [])
+        #expect(bench.balancers[1].fileSplit == bench.balancers[1].split)
+        #expect(bench.violations == [])
+    }
+
+    @Test(arguments: [true, false])
+    func `an unknown outcome is put back, and where that fails routed back`(takesEffect: Bool) async throws {
+        let bench = Bench(balancers: 2)
+        // The commit, and the one that would put it back.
+        bench.balancers[1].fail(.commit, with: .unknown(takesEffect: takesEffect), times: 2)
+        let end = try await bench.drive()
+        #expect(end.story == "settled, rolledBack")
+        #expect(shares(bench) == [.zero, .zero])
+        #expect(bench.step("rollback/1").starts == [1])
+        #expect(bench.violations == [])
+    }
+
+    @Test func `balancers that disagree stop a run before it begins`() async throws {
+        let bench = Bench(balancers: 2)
+        let token = FencingToken(epoch: 0, counter: 1)
+        try await bench.simulation.run {
+            let split = bench.plan.split(candidate: .full)
+            _ = try await bench.balancers[1].commit(try await bench.balancers[1].stage(split, token: token))
+        }
+        let end = try await bench.drive()
+        #expect(end.story == "settled, failed")
+        #expect(end.state.reason?.contains("the balancers disagree") == true)
+    }
+
+    @Test func `a run begins only with everything on the stable environment`() async throws {
+        let bench = Bench()
+        let token = FencingToken(epoch: 0, counter: 1)
+        try await bench.simulation.run {
+            let split = bench.plan.split(candidate: .full)
+            _ = try await bench.balancers[0].commit(try await bench.balancers[0].stage(split, token: token))
+        }
+        let end = try await bench.drive()
+        #expect(end.story == "settled, failed")
+        #expect(end.state.reason?.contains("blue should have all traffic") == true)
+    }
+}
