@@ -475,7 +475,7 @@ def killed_at_random_instants():
             marker = lab.dir / "ran"
             lab.playbook([lb], {"prepare": [{"run": ["sh", "-c", f"echo start >> {marker}; sleep 0.7; echo end >> {marker}"]}],
                                 "strategy": {"canary": ["25%", "100%"], "hold": "1s", "early": False}, "monitor": {"for": "1s"}})
-            load, after = lab.load(lb, 60), dice.uniform(0.03, 4.5)
+            load, after = lab.load(lb, 60), dice.uniform(0.03, 3.4)
             p = lab.command("run", "v2.5.0", "--yes", wait=False)
             time.sleep(after)
             p.kill()

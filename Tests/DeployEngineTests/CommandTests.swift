@@ -41,7 +41,12 @@ struct CommandTests {
 
     @Test func `what runs beside a gate is not left behind`() async throws {
         var release = Release()
-        let gate = Step(id: Release.gate, title: "approval", kind: .approval(people: 1), deadline: .minutes(30))
+        let gate = Step(
+            id: Release.gate,
+            title: "approval",
+            kind: .approval(people: 1),
+            deadline: .minutes(30)
+        )
         release.validate = [[Release.step("validate/1", "check a"), gate]]
         var bench = Bench(release)
         bench.leavesAtGates = true

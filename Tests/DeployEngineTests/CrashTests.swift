@@ -66,7 +66,8 @@ struct CrashTests {
     }
 
     @Test(arguments: [MortalStore.Moment.beforeWriting, .afterWriting], [1, 2])
-    func `whenever it dies, the run can be finished`(moment: MortalStore.Moment, balancers: Int) async throws {
+    func `whenever it dies, the run can be finished`(moment: MortalStore.Moment, balancers: Int) async throws
+    {
         var fatal = 1
         while let after = try await crash(at: fatal, moment, balancers: balancers, then: nil) {
             #expect(after.story == "settled, succeeded", "write \(fatal)")
@@ -79,7 +80,10 @@ struct CrashTests {
     }
 
     @Test(arguments: [MortalStore.Moment.beforeWriting, .afterWriting], [1, 2])
-    func `whenever it dies, the run can be taken back`(moment: MortalStore.Moment, balancers: Int) async throws {
+    func `whenever it dies, the run can be taken back`(
+        moment: MortalStore.Moment,
+        balancers: Int
+    ) async throws {
         var fatal = 2
         while let after = try await crash(
             at: fatal,
@@ -87,7 +91,10 @@ struct CrashTests {
             balancers: balancers,
             then: .rollback(gradual: false)
         ) {
-            #expect(["settled, rolledBack", "settled, failed"].contains(after.story), "write \(fatal): \(after.story)")
+            #expect(
+                ["settled, rolledBack", "settled, failed"].contains(after.story),
+                "write \(fatal): \(after.story)"
+            )
             #expect(after.shares.allSatisfy { $0 == .zero }, "write \(fatal): \(after.shares)")
             #expect(after.doneTwice == [], "write \(fatal)")
             #expect(after.violations == [] && after.breach == nil, "write \(fatal)")
@@ -116,7 +123,10 @@ struct CrashTests {
             let share: Percent = command == nil ? .full : .zero
             #expect(after.shares == [share], "killed at \(tick): \(after.story)")
             #expect(after.story != "settled, failed" || command != nil, "killed at \(tick)")
-            #expect(after.doneTwice == [] && after.violations == [] && after.breach == nil, "killed at \(tick)")
+            #expect(
+                after.doneTwice == [] && after.violations == [] && after.breach == nil,
+                "killed at \(tick)"
+            )
         }
     }
 }

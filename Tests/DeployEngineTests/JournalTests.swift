@@ -6,14 +6,18 @@ import Testing
 
 /// A journal that cannot be written.
 struct JournalTests {
-    @Test func `a journal that is full before any traffic moved ends the run and touches no balancer`() async throws {
+    @Test func `a journal that is full before any traffic moved ends the run and touches no balancer`()
+        async throws
+    {
         for after in 0..<6 {
             let bench = Bench()
             bench.store.failWrites(with: .full("no space left"), after: after)
             let end = try await bench.drive()
             #expect(end.story.hasPrefix("journal lost"), "after \(after)")
             #expect(end.restored == [])
-            #expect(!bench.balancers[0].calls.contains(.stage) && !bench.balancers[0].calls.contains(.restore))
+            #expect(
+                !bench.balancers[0].calls.contains(.stage) && !bench.balancers[0].calls.contains(.restore)
+            )
             #expect(try await bench.store.lease(on: "mina") == nil, "after \(after)")
         }
     }
@@ -36,21 +40,35 @@ struct JournalTests {
     @Test func `the answer to a routing that cannot be written takes the traffic back`() async throws {
         let bench = Bench(Release(shares: [10, 100]))
         let end = try await bench.drive { desk in
-            try await desk.until { $0.pending.contains { $0.effect == .route(candidate: Percent(10) ?? .zero) } }
+            try await desk.until {
+                $0.pending.contains { $0.effect == .route(candidate: Percent(10) ?? .zero) }
+            }
             bench.store.failWrites(with: .full("no space left"))
         }
         #expect(end.restored?.count == 1)
         #expect(bench.share == .zero)
     }
 
-    @Test func `a candidate that may have traffic loses it between two tries of a rollback as well`() async throws {
-        let bench = Bench(Release(shares: [10, 100]))
-        bench.balancers[0].fail(.commit, with: .unknown(takesEffect: true), times: 2)
+    @Test func `a candidate that may have traffic loses it between two tries of a rollback as well`()
+        async throws
+    {
+        let bench = Bench(Release(shares: [10, 100]), commitLength: .seconds(2))
+        bench.balancers[0].fail(.commit, with: .unknown(takesEffect: true), times: 1)
         let end = try await bench.drive { desk in
+            try await desk.until {
+                $0.pending.contains { $0.effect == .route(candidate: Percent(10) ?? .zero) }
+            }
+            try await desk.pass(.seconds(1))
+            bench.balancers[0].fail(.stage, with: .unreachable)
             try await desk.until { state in
-                if case .returning = state.stage { state.pending.contains { $0.effect.isRetry } } else { false }
+                if case .returning = state.stage {
+                    state.pending.contains { $0.effect.isRetry }
+                } else {
+                    false
+                }
             }
             #expect(bench.observer.latest?.confirmedShare == .zero)
+            #expect(bench.shares == [10])
             bench.store.failWrites(with: .full("no space left"))
         }
         #expect(end.restored?.count == 1)

@@ -135,7 +135,7 @@ struct StepTests {
     @Test func `a judgement's words are masked too`() async throws {
         var bench = Bench(Release(monitor: .seconds(30)))
         bench.values.secrets["secret.TOKEN"] = "hunter2"
-        bench.sources = [ScriptedSource("log", [.failure(.noEvidence("GET /?key=hunter2: refused"))])]
+        bench.sources = [ScriptedSource([.failure(.noEvidence("GET /?key=hunter2: refused"))])]
         let ready = bench
         let end = try await ready.drive { desk in
             try await desk.until { $0.pause != nil }

@@ -57,7 +57,9 @@ struct WatchTests {
             #expect(bench.clock.now().since(begin) <= .seconds(3))
         }
         #expect(end.story == "settled, rolledBack")
-        #expect(end.state.reason?.contains("error_rate") == true || end.state.reason?.contains("error") == true)
+        #expect(
+            end.state.reason?.contains("error_rate") == true || end.state.reason?.contains("error") == true
+        )
         #expect(bench.shares == [10, 0])
     }
 
@@ -85,7 +87,7 @@ struct WatchTests {
     }
 
     @Test func `a source that can never work is no evidence`() async throws {
-        let source = ScriptedSource("log", [], openFailure: .unusable("no permission"))
+        let source = ScriptedSource([], openFailure: .unusable("no permission"))
         let bench = bench(source)
         let end = try await bench.drive { desk in
             try await desk.until { $0.pause != nil }

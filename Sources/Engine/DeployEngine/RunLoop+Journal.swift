@@ -61,7 +61,9 @@ extension RunLoop {
         return .journalLost(state, error, restored: restored)
     }
 
-    /// Whether users may be on a candidate that nobody has vouched for. A run that was released stays as it is.
+    /// Whether users may be on a candidate that nobody has vouched for.
+    ///
+    /// A run that was released stays as it is.
     private var mayHaveTraffic: Bool {
         let isRouting = state.pending.contains { pending in
             if case .route = pending.effect { true } else { false }
@@ -85,7 +87,9 @@ extension RunLoop {
         case .failed(let effect, let reason, let traffic):
             return .failed(effect: effect, reason: mask(reason), traffic: traffic)
         case .noted(let note):
-            return .noted(note: Note(topic: note.topic, text: mask(note.text), facts: note.facts.mapValues(mask)))
+            return .noted(
+                note: Note(topic: note.topic, text: mask(note.text), facts: note.facts.mapValues(mask))
+            )
         case .commanded(let command, let actor, let reason):
             return .commanded(command: command, by: actor, reason: reason.map(mask))
         case .judged(let effect, let verdict): return .judged(effect: effect, verdict: verdict.mapText(mask))

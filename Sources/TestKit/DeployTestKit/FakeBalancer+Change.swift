@@ -37,7 +37,9 @@ extension FakeBalancer {
 
     package func discard(_ staged: StagedSplit) async {
         let isStaged = state.withLock { state in
-            if state.staged != staged { state.violations.append("discarded \(staged.split), which is not staged") }
+            if state.staged != staged {
+                state.violations.append("discarded \(staged.split), which is not staged")
+            }
             return state.staged == staged
         }
         if isStaged { end(staged, keepingFile: false) }
@@ -52,7 +54,10 @@ extension FakeBalancer {
         }
     }
 
-    package func restore(by actor: Actor, reason: String) async throws(LoadBalancerError) -> BalancerObservation {
+    package func restore(
+        by actor: Actor,
+        reason: String
+    ) async throws(LoadBalancerError) -> BalancerObservation {
         try await begin(.restore)
         let isDone = state.withLock { state in
             guard let stable = state.mark.stable else { return false }

@@ -43,7 +43,9 @@ package final class FakeBalancer: LoadBalancer {
     let commitLength: Span
     let state: Mutex<State>
 
-    /// All traffic is on `stable`. A commit takes `commitLength` and is fenced at its end.
+    /// All traffic is on `stable`.
+    ///
+    /// A commit takes `commitLength` and is fenced at its end.
     package init(
         _ name: String = "fake one.conf",
         stable: EnvironmentName,
@@ -65,7 +67,9 @@ package final class FakeBalancer: LoadBalancer {
         state.withLock { $0.faults[call] = (fault, times) }
     }
 
-    /// What ``connections(to:)`` tells, one at a time; the last one stays. Without it there are none.
+    /// What ``connections(to:)`` tells, one at a time; the last one stays.
+    ///
+    /// Without it there are none.
     package func setConnections(_ counts: [Int], to environment: EnvironmentName) {
         state.withLock { $0.connections[environment] = counts }
     }
@@ -119,7 +123,9 @@ package final class FakeBalancer: LoadBalancer {
 
     // MARK: faults
 
-    /// Takes note of `call` and breaks down when it is its turn to. Returns a fault that the call itself must act out.
+    /// Takes note of `call` and breaks down when it is its turn to.
+    ///
+    /// Returns a fault that the call itself must act out.
     @discardableResult
     func begin(_ call: Call) async throws(LoadBalancerError) -> Fault? {
         let fault = state.withLock { state -> Fault? in

@@ -46,7 +46,9 @@ package final class FakeStep: StepAction {
     private let clock: any Timekeeper
     private let state = Mutex(State())
 
-    /// Attempt n does the n-th of `script`; the last one stays. `reconciliation` replaces what looking would find.
+    /// Attempt n does the n-th of `script`; the last one stays.
+    ///
+    /// `reconciliation` replaces what looking would find.
     package init(
         _ summary: String,
         script: [Act] = [.succeeds()],

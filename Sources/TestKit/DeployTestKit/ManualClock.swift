@@ -52,7 +52,9 @@ package final class ManualClock: Timekeeper {
     /// When the next sleeper wakes; `nil` while nobody sleeps.
     package var nextWake: Timestamp? { state.withLock { $0.sleepers.first?.wake } }
 
-    /// Moves to the next sleeper's time and wakes that one alone. Returns whether anybody slept.
+    /// Moves to the next sleeper's time and wakes that one alone.
+    ///
+    /// Returns whether anybody slept.
     @discardableResult
     package func wakeNext() -> Bool {
         let sleeper = state.withLock { state -> Sleeper? in

@@ -13,7 +13,9 @@ extension MemoryRunStore {
         lease: Lease
     ) async throws(RunStoreError) -> JournalEntry {
         try change { journal throws(RunStoreError) in
-            guard case .started(let plan) = event.kind else { throw .unreadable("a run begins with its start") }
+            guard case .started(let plan) = event.kind else {
+                throw .unreadable("a run begins with its start")
+            }
             guard !journal.runs.contains(where: { $0.record.id == run }) else {
                 throw .unreadable("run \(run) is there already")
             }
@@ -161,7 +163,8 @@ extension MemoryRunStore.Journal {
         return entry
     }
 
-    fileprivate static func hash(after head: String, _ event: RunEvent, _ effects: [PendingEffect]) -> String {
+    fileprivate static func hash(after head: String, _ event: RunEvent, _ effects: [PendingEffect]) -> String
+    {
         var hasher = Hasher()
         hasher.combine(head)
         hasher.combine(event)

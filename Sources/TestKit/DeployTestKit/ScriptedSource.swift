@@ -18,7 +18,7 @@ package final class ScriptedSource: MetricsSource {
     private let state: Mutex<State>
 
     /// With `openFailure`, `open` fails and nothing else may be called.
-    package init(_ name: String = "fake log", _ script: [Second], openFailure: MetricsError? = nil) {
+    package init(_ script: [Second], name: String = "fake log", openFailure: MetricsError? = nil) {
         self.name = name
         self.openFailure = openFailure
         state = Mutex(State(script: script))

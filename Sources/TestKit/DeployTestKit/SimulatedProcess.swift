@@ -22,13 +22,16 @@ package final class SimulatedProcess: TaskExecutor {
 
     package var isKilled: Bool { state.withLock { $0.isKilled } }
 
-    /// Stops everything where it stands. The task that calls this goes on to its next suspension: let it call
-    /// ``suspendForever()`` next.
+    /// Stops everything where it stands.
+    ///
+    /// The task that calls this goes on to its next suspension: let it call ``suspendForever()`` next.
     package func kill() {
         state.withLock { $0.isKilled = true }
     }
 
-    /// Returns when the process has been killed, or the caller's task cancelled. Call it from another process.
+    /// Returns when the process has been killed, or the caller's task cancelled.
+    ///
+    /// Call it from another process.
     package func death(on clock: ManualClock) async {
         while !isKilled, (try? await clock.sleep(for: .milliseconds(10))) != nil {}
     }
@@ -44,7 +47,9 @@ package final class SimulatedProcess: TaskExecutor {
         }
     }
 
-    /// Lets the tasks of a killed process come to their end, so that whoever waits for them can; cancel them first.
+    /// Lets the tasks of a killed process come to their end, so that whoever waits for them can; cancel them
+    /// first.
+    ///
     /// What they do from here on says nothing about the process that died.
     package func reap() {
         let (held, waiters) = state.withLock { state in
@@ -77,7 +82,9 @@ final class TurnQueue: Sendable {
         state.withLock { $0.turns.append((job, process)) }
     }
 
-    /// Runs the first turn to its next suspension. Returns whether there was one.
+    /// Runs the first turn to its next suspension.
+    ///
+    /// Returns whether there was one.
     func takeNext() -> Bool {
         let turn = state.withLock { state -> (job: UnownedJob, process: SimulatedProcess)? in
             guard state.next < state.turns.count else {

@@ -24,7 +24,9 @@ package final class Simulation: Sendable {
         return process
     }
 
-    /// Runs `body` to its end, for at most `limit` of the clock's time. Throws what `body` throws, and ``Stuck``.
+    /// Runs `body` to its end, for at most `limit` of the clock's time.
+    ///
+    /// Throws what `body` throws, and ``Stuck``.
     @discardableResult
     package func run<Value: Sendable>(
         limit: Span = .minutes(60),
@@ -43,11 +45,16 @@ package final class Simulation: Sendable {
                 group.cancelAll()
                 for process in processes.withLock({ $0 }) { process.reap() }
                 let rest = crank(until: clock.now().advanced(by: limit)) { done.isRaised }
-                precondition(rest == nil, "what was cancelled does not end: \(problem), \(rest?.description ?? "")")
+                precondition(
+                    rest == nil,
+                    "what was cancelled does not end: \(problem), \(rest?.description ?? "")"
+                )
                 _ = await group.nextResult()
                 throw problem
             }
-            guard let value = try await group.next() else { throw Stuck(description: "the work had no result") }
+            guard let value = try await group.next() else {
+                throw Stuck(description: "the work had no result")
+            }
             return value
         }
     }

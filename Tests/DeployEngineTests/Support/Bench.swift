@@ -111,7 +111,9 @@ struct Bench: Sendable {
             clock: clock,
             observer: observer,
             mask: { [secrets = values.secrets.values] text in
-                secrets.reduce(text) { $0.split(separator: $1, omittingEmptySubsequences: false).joined(separator: "***") }
+                secrets.reduce(text) {
+                    $0.split(separator: $1, omittingEmptySubsequences: false).joined(separator: "***")
+                }
             },
             leavesAtGates: leavesAtGates
         )

@@ -33,7 +33,9 @@ struct Desk: Sendable {
         return try await bench.store.post(posted, to: bench.run)
     }
 
-    /// Posts a command and waits for its answer, for ten minutes. Returns the refusal.
+    /// Posts a command and waits for its answer, for ten minutes.
+    ///
+    /// Returns the refusal.
     @discardableResult
     func ask(_ command: Command, by person: String = "ana", reason: String? = nil) async throws -> String? {
         let id = try await post(command, by: person, reason: reason)

@@ -62,7 +62,11 @@ struct Release: Sendable {
                 .steps(phase: StepsPhase(.validate, groups: checks)),
             ] + (drain.map { [.drain(phase: $0)] } ?? [])
                 + [.shift(phase: shift), .monitor(phase: MonitorPhase(length: monitor))],
-            rollback: RollbackPlan(gradual: gradual.compactMap { Percent($0) }, hold: .seconds(30), steps: then)
+            rollback: RollbackPlan(
+                gradual: gradual.compactMap { Percent($0) },
+                hold: .seconds(30),
+                steps: then
+            )
         )
     }
 }
