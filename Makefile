@@ -37,6 +37,7 @@ release: ## The program, optimised, with the Swift runtime inside
 
 acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/main_job.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/commands.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/errors.py
 
 bench: setup release ## Ratios against hand-written baselines, measured in the same run

@@ -9,6 +9,11 @@ struct RecordedRun: Sendable {
 
     /// When the last thing happened.
     var updatedAt: Timestamp { entries.last?.event.at ?? record.startedAt }
+    /// Whether `traffic set` decided on the traffic after the run had settled.
+    var wasSetByHand: Bool {
+        guard case .noted(let note) = entries.last?.event.kind else { return false }
+        return note.topic == Note.trafficSet
+    }
     var lastEvent: Int { entries.last?.sequence ?? 0 }
 }
 

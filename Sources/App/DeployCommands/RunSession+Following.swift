@@ -10,6 +10,11 @@ extension RunSession {
     func follow(_ end: RunEnd, _ service: Service) async throws(CommandFailure) -> ExitStatus {
         guard case .lost(let state) = end else { return workplace.conclude(end, signals) }
         Printer.errors.line("bgdeploy: another process has taken this run over; following it")
+        return try await settled(from: state, service)
+    }
+
+    /// Waits until the run has settled, whoever drives it, and tells how.
+    func settled(from state: RunState, _ service: Service) async throws(CommandFailure) -> ExitStatus {
         var last = state
         while signals.first == nil {
             let latest = try await RunHistory(store: store, service: service.name).run(nil)

@@ -13,6 +13,7 @@ struct RunSession: Sendable {
     let observer: any RunObserver
     let signals: Signals
     var leavesAtGates = false
+    var runsFollowUps = false
 
     private var clock: any Timekeeper { workplace.clock }
 
@@ -154,12 +155,20 @@ struct RunSession: Sendable {
             try? await store.release(lease)
             throw CommandFailure(.held, error.reason)
         }
-        let surroundings = try await surroundings(
-            service,
-            frozen,
-            run: recorded.record.id,
-            isWayBack: command?.command.isWayBack == true
-        )
+        let order: PostedCommand?
+        let surroundings: RunSurroundings
+        do throws(CommandFailure) {
+            order = command == nil ? try await orders(mark, state, service) : command
+            surroundings = try await self.surroundings(
+                service,
+                frozen,
+                run: recorded.record.id,
+                isWayBack: order?.command.isWayBack == true
+            )
+        } catch {
+            try? await store.release(lease)
+            throw error
+        }
         let orchestrator = Orchestrator(
             surroundings,
             run: recorded.record.id,
@@ -168,23 +177,45 @@ struct RunSession: Sendable {
         )
         return await orchestrator.resume(
             state,
-            obeying: command ?? emergency(mark, state),
+            obeying: order,
             stops: signals.stops
         )
     }
 
-    /// An emergency rollback that happened meanwhile is the run's rollback.
-    private func emergency(_ mark: BalancerMark, _ state: RunState) -> PostedCommand? {
-        if let emergency = mark.emergency, !state.isSettled {
-            return PostedCommand(
-                command: .rollback(gradual: false),
-                by: emergency.by,
-                reason: "emergency rollback: \(emergency.reason)",
-                at: emergency.at
-            )
+    /// What a resumed run is told first, by looking at the world.
+    ///
+    /// Traffic that somebody put back meanwhile (an emergency rollback, the rescue script, a person) stays back:
+    /// that is the run's rollback. A split that nobody can explain is not gone on from.
+    private func orders(
+        _ mark: BalancerMark,
+        _ state: RunState,
+        _ service: Service
+    ) async throws(CommandFailure) -> PostedCommand? {
+        let now = clock.now()
+        func rollback(_ by: Actor, _ reason: String) -> PostedCommand {
+            PostedCommand(command: .rollback(gradual: false), by: by, reason: reason, at: now)
+        }
+        guard !state.isSettled else { return nil }
+        if let emergency = mark.emergency {
+            return rollback(emergency.by, "emergency rollback: \(emergency.reason)")
+        }
+        if !state.isRouting, case .forward = state.stage {
+            let split = try await service.observedSplit()
+            if !split.isNearly(state.split) {
+                guard split.live == state.plan.stable else {
+                    throw CommandFailure(
+                        .failed,
+                        """
+                        the run left \(state.split), found \(split): somebody else changed the traffic
+                        It is left as it is. Take it back: bgdeploy rollback
+                        """
+                    )
+                }
+                return rollback(workplace.actor, "the traffic was put back to \(state.plan.stable) meanwhile")
+            }
         }
         guard state.pause != nil else { return nil }
-        return PostedCommand(command: .proceed, by: workplace.actor, reason: nil, at: clock.now())
+        return PostedCommand(command: .proceed, by: workplace.actor, reason: nil, at: now)
     }
 
     /// The run's own playbook, frozen when it began, and its steps as this version makes them.
@@ -253,7 +284,7 @@ struct RunSession: Sendable {
             guard isWayBack else { throw error }
         }
         let redactor = Redactor(secrets: values.secrets.values)
-        return RunSurroundings(
+        var surroundings = RunSurroundings(
             store: store,
             fleet: service.fleet,
             watcher: TrafficWatcher(
@@ -274,6 +305,8 @@ struct RunSession: Sendable {
             mask: { redactor.masked($0) },
             leavesAtGates: leavesAtGates
         )
+        surroundings.runsFollowUps = runsFollowUps
+        return surroundings
     }
 }
 

@@ -35,7 +35,7 @@ struct Service: Sendable {
         do throws(BalancerFleet.Failure) {
             return try await fleet.agreedSplit()
         } catch {
-            throw CommandFailure(.unavailable, error.reason)
+            throw CommandFailure(error.isMisconfigured ? .badInput : .unavailable, error.reason)
         }
     }
 }
@@ -61,8 +61,11 @@ struct Workplace: Sendable {
     /// Who acts, for the journal: `BGDEPLOY_ACTOR`, or the login name at the host.
     var actor: Actor {
         if let name = environment["BGDEPLOY_ACTOR"], !name.isEmpty { return Actor(name) }
-        let user = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] ?? NSUserName()
-        return Actor("\(user)@\(ProcessInfo.processInfo.hostName)")
+        let user = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] ?? "uid \(getuid())"
+        // The name alone: Foundation's asks the resolver, which may be what is down.
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return Actor("\(user)@\(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))")
     }
 
     func state() throws(CommandFailure) -> StateLocation {
@@ -82,10 +85,18 @@ struct Workplace: Sendable {
         } else {
             bytes = try Self.read(path)
         }
-        switch Playbook.load(bytes: bytes, path: path, catalogue: Catalogue.shared) {
+        let folder = Self.folder(of: path)
+        switch Playbook.load(bytes: bytes, path: path, folder: folder, catalogue: Catalogue.shared) {
         case .success(let playbook): return Service(playbook, clock: clock)
         case .failure(let error): throw CommandFailure(.badInput, error.description)
         }
+    }
+
+    /// Absolute, so that what is left beside a balancer works from everywhere.
+    private static func folder(of path: String) -> String {
+        let here = URL(filePath: FileManager.default.currentDirectoryPath, directoryHint: .isDirectory)
+        return URL(filePath: path, relativeTo: here).absoluteURL.standardizedFileURL
+            .deletingLastPathComponent().path
     }
 
     func store() async throws(CommandFailure) -> any RunStore {

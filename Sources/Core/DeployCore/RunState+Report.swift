@@ -45,6 +45,14 @@ extension RunState {
         }
     }
 
+    /// Whether a routing is under way, so that the split in force is not known.
+    public var isRouting: Bool { pending.contains { $0.effect.isRouting } }
+
+    /// Whether a released run has follow-ups that were not carried out.
+    public var hasFollowUps: Bool {
+        if case .released(_, let next) = stage { next < plan.followUps.count } else { false }
+    }
+
     /// Whether nothing is lost while no process drives the run: it waits for a person, and the candidate has no
     /// traffic that somebody would have to watch.
     public var isAtRest: Bool {

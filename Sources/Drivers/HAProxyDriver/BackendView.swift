@@ -196,7 +196,7 @@ struct BackendView: Sendable {
             }
             let hint = Spelling.nearest(to: name, among: names).map { "; did you mean `\($0)`?" } ?? ""
             throw .misconfigured(
-                "\(path) has no backend `\(name)`\(hint); it has \(names.joined(separator: ", "))"
+                "\(path) has no backend `\(name)`\(hint) It has \(names.joined(separator: ", "))"
             )
         }
         guard found.count == 1 else {

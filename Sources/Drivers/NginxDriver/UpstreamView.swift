@@ -87,7 +87,7 @@ struct UpstreamView: Sendable {
             }
             let hint = Spelling.nearest(to: name, among: names).map { "; did you mean `\($0)`?" } ?? ""
             throw .misconfigured(
-                "\(path) has no upstream `\(name)`\(hint); it has \(names.joined(separator: ", "))"
+                "\(path) has no upstream `\(name)`\(hint) It has \(names.joined(separator: ", "))"
             )
         }
         guard found.count == 1 else {

@@ -26,6 +26,8 @@ package struct BalancerFleet: Sendable {
         package let traffic: TrafficKnowledge
         /// Somebody with a higher token is in charge.
         package let isFenced: Bool
+        /// The configuration is not as the playbook says.
+        package var isMisconfigured = false
     }
 
     // MARK: reading
@@ -229,7 +231,13 @@ package struct BalancerFleet: Sendable {
 
     private static func failure(_ name: String, _ error: LoadBalancerError) -> Failure {
         let isFenced = if case .fenced = error { true } else { false }
-        return Failure(reason: "\(name): \(error.message)", traffic: error.traffic, isFenced: isFenced)
+        var failure = Failure(
+            reason: "\(name): \(error.message)",
+            traffic: error.traffic,
+            isFenced: isFenced
+        )
+        if case .misconfigured = error { failure.isMisconfigured = true }
+        return failure
     }
 
     private static func unchanged(_ reason: String) -> Failure {

@@ -18,6 +18,8 @@ package struct RunSurroundings: Sendable {
     package var mask: @Sendable (String) -> String
     /// Whether to leave at a gate instead of waiting at it.
     package var leavesAtGates: Bool
+    /// Whether to carry out the follow-ups of a released run that are due.
+    package var runsFollowUps = false
 
     package init(
         store: any RunStore,

@@ -100,8 +100,8 @@ struct RunLoop {
         switch input {
         case .answered(let id, let outcome):
             running[id] = nil
-            guard state.pending.contains(where: { $0.id == id }) else { return }
-            await advance(outcome.kind(of: id), &group)
+            guard state.pending.contains(where: { $0.id == id }), let kind = outcome.kind(of: id) else { return }
+            await advance(kind, &group)
         case .posted(let commands):
             for waiting in commands { await obey(waiting, &group) }
         case .noted(let note): _ = await record(.noted(note: note))
@@ -146,11 +146,19 @@ struct RunLoop {
         if isStopping, !running.values.contains(where: { mustBeAwaited($0.effect) }) { end = .stopped(state) }
         switch state.stage {
         case .ended where state.pending.isEmpty: end = .settled(state)
-        case .released where !state.pending.contains(where: { $0.isCancelled }): end = .settled(state)
+        case .released where !state.pending.contains(where: isDue): end = .settled(state)
         case .forward where state.pending.isEmpty: end = .waiting(state)
         case .forward where surroundings.leavesAtGates && state.isAtRest: end = .waiting(state)
         case .idle, .forward, .returning, .released, .ended: break
         }
+    }
+
+    /// Whether something of a released run is still to be done by this process.
+    private func isDue(_ pending: PendingEffect) -> Bool {
+        if pending.isCancelled { return true }
+        guard surroundings.runsFollowUps else { return false }
+        if case .wait(_, let until) = pending.effect { return until <= surroundings.clock.now() }
+        return true
     }
 
     private func mustBeAwaited(_ effect: Effect) -> Bool {

@@ -24,7 +24,7 @@ struct StepRunner: Sendable {
             }
             return try await attempts(of: step, from: 1, values)
         } catch {
-            return .failed(reason: "\(step.title): \(error.message)")
+            return .failed(reason: told(step, error))
         }
     }
 
@@ -58,7 +58,7 @@ struct StepRunner: Sendable {
                 return try await attempts(of: step, from: number + 1, values)
             }
         } catch {
-            return .failed(reason: "\(step.title): \(error.message)")
+            return .failed(reason: told(step, error))
         }
     }
 
@@ -81,6 +81,8 @@ struct StepRunner: Sendable {
                 guard let next = policy.pause(after: number), error.isTransient, !Task.isCancelled else {
                     throw error
                 }
+                // Who resumes the run makes the attempts that are left.
+                if isDetaching() { return .left }
                 pause = next
                 observer.output(
                     mask("attempt \(number) of \(policy.attempts): \(error.message)"),
@@ -137,6 +139,11 @@ struct StepRunner: Sendable {
         )
     }
 
+    /// What failed and why; a message that begins with the step's title is not given it twice.
+    private func told(_ step: Step, _ failure: StepFailure) -> String {
+        failure.message.hasPrefix(step.title) ? failure.message : "\(step.title): \(failure.message)"
+    }
+
     private func policy(of step: Step) -> StepPolicy { policies[step.id] ?? StepPolicy() }
 }
 
@@ -146,9 +153,13 @@ extension RunEvent.Kind {
         case succeeded(captures: [String: String], summary: String?)
         case failed(reason: String, traffic: TrafficKnowledge = .unchanged)
         case judged(Verdict)
+        /// Not ended: this process leaves, and whoever resumes the run goes on with it.
+        case left
 
-        func kind(of effect: Int) -> RunEvent.Kind {
+        /// `nil` when there is nothing to record.
+        func kind(of effect: Int) -> RunEvent.Kind? {
             switch self {
+            case .left: nil
             case .succeeded(let captures, let summary):
                 .succeeded(effect: effect, captures: captures, summary: summary)
             case .failed(let reason, let traffic): .failed(effect: effect, reason: reason, traffic: traffic)

@@ -89,6 +89,8 @@ package final class FakeStep: StepAction {
             guard !(survivesUs && attempt.isDetaching()) else {
                 throw StepFailure("left running", isTransient: false)
             }
+            // To end takes a moment, in which whatever else was cancelled has answered.
+            for _ in 0..<20 { await Task.yield() }
             stop(attempt.number)
             throw StepFailure("stopped", isTransient: false)
         }

@@ -20,7 +20,7 @@ struct PlanCommand: CommandBody {
         let strategy = try self.strategy.map { text throws(CommandFailure) in
             try RunCommand.strategy(text, hold: service.playbook.strategy.hold)
         }
-        return try await Self.show(try RunCommand.version(version), service, strategy, workplace)
+        return try await Self.show(try RunCommand.version(version, of: service), service, strategy, workplace)
     }
 
     static func show(

@@ -18,7 +18,7 @@ struct ResumeCommand: CommandBody {
         let service = try workplace.service()
         let store = try await workplace.store()
         let recorded = try await RunHistory(store: store, service: service.name).run(run)
-        guard !recorded.state.isSettled else {
+        guard !recorded.state.isSettled || recorded.state.hasFollowUps else {
             let word = recorded.state.condition.rawValue
             Printer.errors.line("bgdeploy: run \(recorded.record.id) has ended already: \(word)")
             return ExitStatus(of: recorded.state)
@@ -45,7 +45,8 @@ struct ResumeCommand: CommandBody {
             store: store,
             observer: workplace.observer(),
             signals: workplace.signals(),
-            leavesAtGates: leavesAtGates
+            leavesAtGates: leavesAtGates,
+            runsFollowUps: recorded.state.hasFollowUps
         )
         let end = try await session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
         return try await session.follow(end, service)

@@ -23,8 +23,8 @@ struct RunCommand: CommandBody {
     var leavesAtGates = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-        let version = try Self.version(self.version)
         let service = try workplace.service()
+        let version = try Self.version(self.version, of: service)
         let strategy = try self.strategy.map { text throws(CommandFailure) in
             try Self.strategy(text, hold: service.playbook.strategy.hold)
         }
@@ -43,17 +43,12 @@ struct RunCommand: CommandBody {
         return try await session.follow(end, service)
     }
 
-    static func version(_ text: String) throws(CommandFailure) -> Version {
-        guard let version = Version(rawValue: text) else {
-            throw CommandFailure(
-                .usage,
-                """
-                `\(text)` is not a version: expected letters, digits and . _ + -, 64 at most, beginning with a \
-                letter or a digit
-                """
-            )
+    static func version(_ text: String, of service: Service) throws(CommandFailure) -> Version {
+        do throws(VersionRefused) {
+            return try service.playbook.version(text)
+        } catch {
+            throw CommandFailure(.usage, error.description)
         }
-        return version
     }
 
     /// `instant`, or rising shares; the last one, 100 %, may be left out.
@@ -71,6 +66,8 @@ struct RunCommand: CommandBody {
             shares.append(share)
         }
         if shares.last != .full { shares.append(.full) }
+        // The playbook may know no hold, being instant itself; a canary that nobody watches would be none.
+        let hold = hold > .zero ? hold : .minutes(10)
         return Playbook.Strategy(shares: shares, hold: hold, endsEarly: false)
     }
 }

@@ -157,8 +157,8 @@ struct AbortCommand: CommandBody {
         )
         let posted = try await steering.post(.abort, reason, to: recorded)
         if posted {
-            return try await session.follow(.lost(recorded.state), service) == .rollbackFailed
-                ? .rollbackFailed : .done
+            let status = try await session.settled(from: recorded.state, service)
+            return status == .rollbackFailed ? .rollbackFailed : .done
         }
         let command = PostedCommand(
             command: .abort,

@@ -108,7 +108,7 @@ private struct HandSetSplit {
         _ history: RunHistory
     ) async throws(RunStoreError) {
         let why = reason.map { ": \($0)" } ?? ""
-        let note = Note(topic: "traffic set", text: "traffic set by \(workplace.actor): \(text)\(why)")
+        let note = Note(topic: Note.trafficSet, text: "traffic set by \(workplace.actor): \(text)\(why)")
         let event = RunEvent(at: workplace.clock.now(), .noted(note: note))
         _ = try await history.store.append(event, effects: [], to: run, lease: lease)
     }
@@ -146,4 +146,9 @@ extension Workplace {
         try? await store.release(lease)
         return try result.get()
     }
+}
+
+extension Note {
+    /// The topic of what `traffic set` notes.
+    static let trafficSet = "traffic set"
 }

@@ -233,7 +233,7 @@ enum Telling {
                 """
                 failed before any traffic moved; \(plan.stable) has all traffic as before
                 \(told(reason))
-                The whole story: `bgdeploy report`. Nothing has to be put back: mend the cause, then run it again.
+                The whole story: `bgdeploy report`. No traffic has to be put back: mend the cause, then run it again.
                 """
             )
         case .ended(.rolledBack(let reason)):

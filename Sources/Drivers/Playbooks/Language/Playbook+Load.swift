@@ -4,11 +4,12 @@ import SafeFile
 extension Playbook {
     /// Decodes a playbook file's bytes, and looks at nothing else: no server, no variable, no file.
     ///
-    /// `path` is as the user named it, for messages; relative paths in the playbook start at its folder. `digest`
-    /// is the hexadecimal SHA-256 of `bytes` where it is known already.
+    /// `path` is as the user named it, for messages; relative paths in the playbook start at `folder`, which is
+    /// the path's own without it. `digest` is the hexadecimal SHA-256 of `bytes` where it is known already.
     package static func load(
         bytes: [UInt8],
         path: String,
+        folder: String? = nil,
         catalogue: Catalogue,
         digest: String? = nil
     ) -> Result<Playbook, PlaybookError> {
@@ -21,7 +22,7 @@ extension Playbook {
         let decoder = PlaybookDecoder(
             catalogue: catalogue,
             diagnostics: diagnostics,
-            folder: folder(of: path)
+            folder: folder ?? Self.folder(of: path)
         )
         let playbook = YAMLReader.read(text, diagnostics: diagnostics).flatMap { root in
             decoder.decode(root, text: text, digest: digest ?? Digest.sha256(bytes), path: path)
