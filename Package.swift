@@ -207,7 +207,7 @@ let package = Package(
             swiftSettings: strict
         ),
         // TestKit: worlds with rules, and the contracts that drivers keep.
-        module("DeployTestKit", imports: ["DeployCore", "DeployPorts"]),
+        module("DeployTestKit", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"]),
         .executableTarget(
             name: "supervisor-fixture",
             dependencies: ["ChildProcesses"],
@@ -216,6 +216,11 @@ let package = Package(
         ),
         tests("ArchitectureTests", of: []),
         tests("DeployCoreTests", of: ["DeployCore", "DeployTestKit"], exclude: ["Transcripts"]),
+        tests("DeployPortsTests", of: ["DeployCore", "DeployPorts"]),
+        tests(
+            "DeployEngineTests",
+            of: ["DeployCore", "DeployPorts", "DeployEngine", "DeployTestKit", "TrafficJudgement"]
+        ),
         tests("NginxConfigTests", of: ["NginxConfig"]),
         tests("HAProxyConfigTests", of: ["HAProxyConfig"]),
         tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),

@@ -20,7 +20,7 @@ struct QuantityTests {
         #expect(Span(playbook: text) == nil)
     }
 
-    @Test(.disabled("the sum of the parts is not checked for overflow"))
+    @Test
     func `no duration overflows`() {
         #expect(Span(playbook: String(repeating: "1000000000d", count: 200)) == nil)
     }

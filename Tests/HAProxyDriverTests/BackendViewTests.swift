@@ -63,7 +63,7 @@ struct BackendViewTests {
     @Test func `a missing backend names the nearest and lists all`() {
         #expect(
             complaint("backend apps\n" + servers).contains(
-                "no backend `app`; did you mean `apps`?; it has apps"
+                "no backend `app`; did you mean `apps`? It has apps"
             )
         )
         #expect(complaint("global\n").contains("no backend at all"))

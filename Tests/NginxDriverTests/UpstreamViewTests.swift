@@ -52,7 +52,7 @@ struct UpstreamViewTests {
 
     @Test func `a missing upstream names the nearest and lists all`() {
         let text = complaint("upstream application {server a;} upstream aps { \(servers) }", "app")
-        #expect(text.contains("no upstream `app`; did you mean `aps`?; it has application, aps"))
+        #expect(text.contains("no upstream `app`; did you mean `aps`? It has application, aps"))
         #expect(complaint("events {}").contains("no upstream block at all"))
     }
 

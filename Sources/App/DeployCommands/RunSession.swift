@@ -136,12 +136,8 @@ struct RunSession: Sendable {
         let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
         let lease = try await acquire(service.name, purpose: purpose, mark.token.counter, takeover)
         // What others wrote until the lease was ours.
-        let state: RunState
-        do throws(RunStoreError) {
-            state = try await RunHistory(store: store, service: service.name).recorded(recorded.record).state
-        } catch {
-            try? await store.release(lease)
-            throw CommandFailure(error)
+        let state = try await releasing(lease) { () async throws(CommandFailure) in
+            try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue).state
         }
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
         do throws(BalancerFleet.Failure) {
@@ -155,19 +151,17 @@ struct RunSession: Sendable {
             try? await store.release(lease)
             throw CommandFailure(.held, error.reason)
         }
-        let order: PostedCommand?
-        let surroundings: RunSurroundings
-        do throws(CommandFailure) {
-            order = command == nil ? try await orders(mark, state, service) : command
-            surroundings = try await self.surroundings(
-                service,
-                frozen,
-                run: recorded.record.id,
-                isWayBack: order?.command.isWayBack == true
+        let (order, surroundings) = try await releasing(lease) { () async throws(CommandFailure) in
+            let order = command == nil ? try await orders(mark, state, service) : command
+            return (
+                order,
+                try await self.surroundings(
+                    service,
+                    frozen,
+                    run: recorded.record.id,
+                    isWayBack: order?.command.isWayBack == true
+                )
             )
-        } catch {
-            try? await store.release(lease)
-            throw error
         }
         let orchestrator = Orchestrator(
             surroundings,
@@ -242,6 +236,19 @@ struct RunSession: Sendable {
     }
 
     // MARK: parts
+
+    /// Does `work`, and gives the lease back when it fails.
+    private func releasing<Value>(
+        _ lease: Lease,
+        _ work: () async throws(CommandFailure) -> Value
+    ) async throws(CommandFailure) -> Value {
+        do throws(CommandFailure) {
+            return try await work()
+        } catch {
+            try? await store.release(lease)
+            throw error
+        }
+    }
 
     private func acquire(
         _ service: String,

@@ -23,7 +23,8 @@ struct HAProxyChange: Sendable {
 extension HAProxyBalancer {
     package func stage(
         _ split: Split,
-        token: FencingToken
+        token: FencingToken,
+        isReturn: Bool
     ) async throws(LoadBalancerError) -> StagedSplit {
         try check(split)
         let keeper = try keeper()
@@ -32,7 +33,7 @@ extension HAProxyBalancer {
         try await runtime.checkLevel()
         let servers = try await runtime.servers()
         let change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try prepare(split, token, keeper, servers)
+            try prepare(split, token, keeper, servers, isReturn: isReturn)
         }
         do throws(LoadBalancerError) {
             if change.after != change.before.bytes { try await test(change.after, keeper) }
@@ -88,7 +89,8 @@ extension HAProxyBalancer {
         _ split: Split,
         _ token: FencingToken,
         _ keeper: MarkKeeper,
-        _ servers: [RuntimeServer]
+        _ servers: [RuntimeServer],
+        isReturn: Bool
     ) throws(LoadBalancerError) -> HAProxyChange {
         let mark = try keeper.mark(admitting: token)
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
@@ -109,6 +111,7 @@ extension HAProxyBalancer {
             from: now,
             text: contents.bytes,
             to: split,
+            isReturn: isReturn,
             script: rescueScript(keeper, servers, view)
         )
         opened.written = Digest.sha256(after)

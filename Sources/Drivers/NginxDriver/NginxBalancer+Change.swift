@@ -17,6 +17,7 @@ struct NginxChange: Sendable {
     let previousBefore: [UInt8]?
     let splitBefore: Split?
     let split: Split
+    let isReturn: Bool
     /// How long nginx takes to read its configuration, in milliseconds.
     var testTime = 0
 
@@ -27,14 +28,15 @@ struct NginxChange: Sendable {
 extension NginxBalancer {
     package func stage(
         _ split: Split,
-        token: FencingToken
+        token: FencingToken,
+        isReturn: Bool
     ) async throws(LoadBalancerError) -> StagedSplit {
         try check(split)
         let keeper = try keeper()
         let lock = try await keeper.lock(within: Self.lockBudget)
         defer { lock.release() }
         var change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try write(split, token, keeper)
+            try write(split, token, keeper, isReturn: isReturn)
         }
         if change.needsReload {
             do throws(LoadBalancerError) {
@@ -97,7 +99,8 @@ extension NginxBalancer {
     private func write(
         _ split: Split,
         _ token: FencingToken,
-        _ keeper: MarkKeeper
+        _ keeper: MarkKeeper,
+        isReturn: Bool
     ) throws(LoadBalancerError) -> NginxChange {
         let mark = try keeper.mark(admitting: token)
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
@@ -117,7 +120,8 @@ extension NginxBalancer {
             markBefore: raised,
             previousBefore: try keeper.previousText(mark),
             splitBefore: splitBefore,
-            split: split
+            split: split,
+            isReturn: isReturn
         )
         do throws(LoadBalancerError) {
             try save(change, token, mark)
@@ -140,6 +144,7 @@ extension NginxBalancer {
             from: change.splitBefore,
             text: change.truth.bytes,
             to: change.split,
+            isReturn: change.isReturn,
             script: rescueScript(keeper)
         )
         opened.written = change.afterDigest

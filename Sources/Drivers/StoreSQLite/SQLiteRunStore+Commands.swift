@@ -46,14 +46,18 @@ extension SQLiteRunStore {
     package func answer(_ id: Int, refusal: String?, lease: Lease) async throws(RunStoreError) {
         try await write { database in
             try Self.check(lease, in: database)
-            try database.execute(
-                sql: """
-                    UPDATE commands SET answered = 1, refusal = ? WHERE id = ? AND answered = 0
-                    AND run IN (SELECT id FROM runs WHERE service = ?)
-                    """,
-                arguments: [refusal, id, lease.service]
-            )
+            try Self.answer(id, refusal: refusal, lease, in: database)
         }
+    }
+
+    static func answer(_ id: Int, refusal: String?, _ lease: Lease, in database: Database) throws {
+        try database.execute(
+            sql: """
+                UPDATE commands SET answered = 1, refusal = ? WHERE id = ? AND answered = 0
+                AND run IN (SELECT id FROM runs WHERE service = ?)
+                """,
+            arguments: [refusal, id, lease.service]
+        )
     }
 
     package func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? {

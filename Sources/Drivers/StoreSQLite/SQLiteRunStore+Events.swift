@@ -51,12 +51,12 @@ extension SQLiteRunStore {
         _ event: RunEvent,
         effects: [PendingEffect],
         to run: RunID,
-        lease: Lease
-    )
-        async throws(RunStoreError) -> JournalEntry
-    {
+        lease: Lease,
+        answering command: Int?
+    ) async throws(RunStoreError) -> JournalEntry {
         try await write { database in
             try Self.check(lease, in: database)
+            if let command { try Self.answer(command, refusal: nil, lease, in: database) }
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT service, (SELECT max(sequence) FROM events WHERE run = ?1) AS last

@@ -117,13 +117,13 @@ package struct BalancerFleet: Sendable {
     /// Makes `split` the one in force at every balancer, verified, or at none.
     ///
     /// Everything is staged and tested first. When a commit fails, those committed before are put back.
-    package func route(_ split: Split, token: FencingToken) async throws(Failure) {
+    package func route(_ split: Split, token: FencingToken, isReturn: Bool = false) async throws(Failure) {
         try await checkReceivers(of: split)
         let before = await observe()
         var staged: [(balancer: any LoadBalancer, change: StagedSplit)] = []
         for balancer in balancers {
             do throws(LoadBalancerError) {
-                staged.append((balancer, try await balancer.stage(split, token: token)))
+                staged.append((balancer, try await balancer.stage(split, token: token, isReturn: isReturn)))
             } catch {
                 for other in staged { await other.balancer.discard(other.change) }
                 throw Self.failure(balancer.name, error)
@@ -160,13 +160,14 @@ package struct BalancerFleet: Sendable {
         var reason = first.reason
         // A traffic that is known to be unchanged at the balancer that failed needs nothing there.
         let last = first.traffic == .unchanged ? changed.count - 1 : changed.count
-        var traffic = TrafficKnowledge.unchanged
+        // Where a commit was in force for a moment, users may have been there: that is no unchanged traffic.
+        var traffic = last > 0 ? TrafficKnowledge.unknown : .unchanged
         for (seen, balancer) in zip(before, changed).prefix(last) {
             do throws(LoadBalancerError) {
                 guard case .success(let observation) = seen.result, let old = observation.split else {
                     throw .unknown("its split before the change is not known")
                 }
-                _ = try await balancer.commit(try await balancer.stage(old, token: token))
+                _ = try await balancer.commit(try await balancer.stage(old, token: token, isReturn: true))
                 reason += "\n\(balancer.name) is back at \(old)"
             } catch {
                 traffic = .unknown

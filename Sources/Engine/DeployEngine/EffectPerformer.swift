@@ -11,6 +11,8 @@ struct EffectPerformer: Sendable {
     let watcher: TrafficWatcher
     let connectionsGauge: (any Gauge)?
     let token: FencingToken
+    /// Whether the run is on its way back.
+    let isReturning: Bool
     /// Then it is too late to measure what was before.
     let candidateHadTraffic: Bool
     let clock: any Timekeeper
@@ -64,7 +66,7 @@ struct EffectPerformer: Sendable {
         let split = plan.split(candidate: share)
         do throws(BalancerFleet.Failure) {
             let begin = clock.now()
-            try await fleet.route(split, token: token)
+            try await fleet.route(split, token: token, isReturn: isReturning)
             let took = clock.now().since(begin)
             return .succeeded(captures: [:], summary: "\(split), verified in \(took.milliseconds) ms")
         } catch {

@@ -5,12 +5,15 @@ extension RunLoop {
     /// Makes an event durable and moves the state.
     ///
     /// `nil` when it could not be: `end` is then set, and nothing of what the event calls for may be begun.
-    mutating func record(_ kind: RunEvent.Kind) async -> Reducer.Transition? {
+    mutating func record(
+        _ kind: RunEvent.Kind,
+        answering command: Int? = nil
+    ) async -> Reducer.Transition? {
         guard end == nil else { return nil }
         let event = RunEvent(at: surroundings.clock.now(), masked(kind))
         let transition = Reducer.step(state, event)
         do throws(RunStoreError) {
-            let entry = try await append(event, transition.effects)
+            let entry = try await append(event, transition.effects, command)
             surroundings.observer.recorded(entry, before: state, after: transition.state)
             state = transition.state
             return transition
@@ -23,7 +26,8 @@ extension RunLoop {
     /// A store that is locked or away may be back in a moment; a full disk or a lost lease is not.
     private func append(
         _ event: RunEvent,
-        _ effects: [PendingEffect]
+        _ effects: [PendingEffect],
+        _ command: Int?
     ) async throws(RunStoreError) -> JournalEntry {
         var patience = 3
         while true {
@@ -32,7 +36,8 @@ extension RunLoop {
                     event,
                     effects: effects,
                     to: orchestrator.run,
-                    lease: orchestrator.lease
+                    lease: orchestrator.lease,
+                    answering: command
                 )
             } catch {
                 guard case .unavailable = error, patience > 0 else { throw error }

@@ -111,8 +111,12 @@ struct RunLoop {
         }
     }
 
-    private mutating func advance(_ kind: RunEvent.Kind, _ group: inout DiscardingTaskGroup) async {
-        guard let transition = await record(kind) else { return }
+    private mutating func advance(
+        _ kind: RunEvent.Kind,
+        answering command: Int? = nil,
+        _ group: inout DiscardingTaskGroup
+    ) async {
+        guard let transition = await record(kind, answering: command) else { return }
         for id in transition.cancelled { running[id]?.stop.stop() }
         guard !isStopping else { return }
         for effect in transition.effects { launch(effect, reconciling: false, &group) }
@@ -124,8 +128,7 @@ struct RunLoop {
         let event = RunEvent(at: surroundings.clock.now(), kind)
         let refusal =
             isStopping ? "this process is being stopped; ask again" : Reducer.step(state, event).refusal
-        if refusal == nil { await advance(kind, &group) }
-        guard end == nil else { return }
+        guard let refusal else { return await advance(kind, answering: waiting.id, &group) }
         try? await surroundings.store.answer(waiting.id, refusal: refusal, lease: orchestrator.lease)
     }
 
@@ -208,6 +211,7 @@ struct RunLoop {
             watcher: surroundings.watcher,
             connectionsGauge: surroundings.connectionsGauge,
             token: orchestrator.token,
+            isReturning: state.phase == .rollback,
             candidateHadTraffic: state.hasMovedTraffic,
             clock: surroundings.clock,
             observer: surroundings.observer,

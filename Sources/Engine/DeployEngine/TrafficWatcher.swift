@@ -15,6 +15,8 @@ package actor TrafficWatcher {
     private var before: [String: Double] = [:]
 
     private static let tick = Span.seconds(1)
+    /// The shortest watch of a run that was resumed.
+    private static let shortest = Span.seconds(10)
     /// How often what was measured goes into the journal.
     private static let ticksPerNote = 10
 
@@ -58,9 +60,11 @@ package actor TrafficWatcher {
         )
         var ticks = 0
         var darkTicks = 0
-        while clock.now() < watch.until, !Task.isCancelled {
+        // A watch that ended while no process drove the run has seen nothing: it is made up for, in short.
+        let end = max(watch.until, clock.now().advanced(by: min(Self.shortest, watch.until.since(watch.since))))
+        while clock.now() < end, !Task.isCancelled {
             let begin = clock.now()
-            let rest = watch.until.since(begin)
+            let rest = end.since(begin)
             do { try await clock.sleep(for: min(Self.tick, rest)) } catch { break }
             let observed = await observe(seconds: clock.now().since(begin).seconds)
             if case .noEvidence = observed.traffic { darkTicks += 1 }

@@ -21,7 +21,9 @@ public protocol LoadBalancer: Sendable {
     ///
     /// Fails with `.fenced` when the balancer has seen a higher token. On any error everything is as before.
     /// A staged change is ended by exactly one ``commit(_:)`` or ``discard(_:)``.
-    func stage(_ split: Split, token: FencingToken) async throws(LoadBalancerError) -> StagedSplit
+    /// `isReturn` says that traffic goes back to where it was before a release: what is kept beside the balancer
+    /// for an emergency then stays, and is not made of the release that is being taken back.
+    func stage(_ split: Split, token: FencingToken, isReturn: Bool) async throws(LoadBalancerError) -> StagedSplit
 
     /// Makes the staged split the one in force and returns what was read back. Committing the split that is
     /// already in force is allowed and verifies it.
@@ -45,6 +47,13 @@ public protocol LoadBalancer: Sendable {
 
     /// Connections that `environment` has open now, as the balancer or the kernel counts them.
     func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int
+}
+
+extension LoadBalancer {
+    /// Stages a change forward.
+    public func stage(_ split: Split, token: FencingToken) async throws(LoadBalancerError) -> StagedSplit {
+        try await stage(split, token: token, isReturn: false)
+    }
 }
 
 /// What a balancer was seen to do.

@@ -154,7 +154,10 @@ extension Span {
             guard let count = Int64(digits), count <= 1_000_000_000 else { return nil }
             rest = rest.dropFirst(digits.count)
             guard let unit = units.first(where: { rest.hasPrefix($0.0) }) else { return nil }
-            total += count * unit.1
+            let (part, isTooLong) = count.multipliedReportingOverflow(by: unit.1)
+            let (sum, isTooMuch) = total.addingReportingOverflow(part)
+            guard !isTooLong, !isTooMuch else { return nil }
+            total = sum
             rest = rest.dropFirst(unit.0.count)
         }
         self.init(milliseconds: total)

@@ -19,13 +19,14 @@ public protocol RunStore: Sendable {
 
     /// Appends one event and the effects that it calls for, in one transaction, if `lease` still holds.
     /// Nothing is written on an error.
+    /// `command` is taken as accepted in the same transaction, so that no command is obeyed twice.
     func append(
         _ event: RunEvent,
         effects: [PendingEffect],
         to run: RunID,
-        lease: Lease
-    )
-        async throws(RunStoreError) -> JournalEntry
+        lease: Lease,
+        answering command: Int?
+    ) async throws(RunStoreError) -> JournalEntry
 
     /// The run's entries with a sequence number above `sequence`, in order.
     func entries(of run: RunID, after sequence: Int) async throws(RunStoreError) -> [JournalEntry]
@@ -69,6 +70,18 @@ public protocol RunStore: Sendable {
 
     /// Recomputes the whole hash chain.
     func verify() async throws(RunStoreError) -> ChainReport
+}
+
+extension RunStore {
+    /// Appends an event that answers no command.
+    public func append(
+        _ event: RunEvent,
+        effects: [PendingEffect],
+        to run: RunID,
+        lease: Lease
+    ) async throws(RunStoreError) -> JournalEntry {
+        try await append(event, effects: effects, to: run, lease: lease, answering: nil)
+    }
 }
 
 public enum Takeover: Hashable, Sendable {

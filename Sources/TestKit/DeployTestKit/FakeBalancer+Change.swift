@@ -3,7 +3,11 @@ package import DeployPorts
 import Synchronization
 
 extension FakeBalancer {
-    package func stage(_ split: Split, token: FencingToken) async throws(LoadBalancerError) -> StagedSplit {
+    package func stage(
+        _ split: Split,
+        token: FencingToken,
+        isReturn: Bool
+    ) async throws(LoadBalancerError) -> StagedSplit {
         try checkFence(token)
         try await begin(.stage)
         try checkFence(token)

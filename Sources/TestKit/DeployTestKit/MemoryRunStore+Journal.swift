@@ -31,11 +31,15 @@ extension MemoryRunStore {
         _ event: RunEvent,
         effects: [PendingEffect],
         to run: RunID,
-        lease: Lease
+        lease: Lease,
+        answering command: Int?
     ) async throws(RunStoreError) -> JournalEntry {
         try change { journal throws(RunStoreError) in
             try journal.check(lease, service: journal.service(of: run))
             try journal.breakDown()
+            if let index = journal.commands.firstIndex(where: { $0.waiting.id == command }) {
+                journal.commands[index].reply = PostedCommand.Reply(refusal: nil)
+            }
             return try journal.write(event, effects, run, lease)
         }
     }

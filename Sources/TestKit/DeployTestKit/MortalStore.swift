@@ -66,10 +66,11 @@ package final class MortalStore: RunStore {
         _ event: RunEvent,
         effects: [PendingEffect],
         to run: RunID,
-        lease: Lease
+        lease: Lease,
+        answering command: Int?
     ) async throws(RunStoreError) -> JournalEntry {
         try await write { () async throws(RunStoreError) in
-            try await store.append(event, effects: effects, to: run, lease: lease)
+            try await store.append(event, effects: effects, to: run, lease: lease, answering: command)
         }
     }
 

@@ -100,7 +100,11 @@ struct StubBalancer: LoadBalancer {
     func observe() async throws(LoadBalancerError) -> BalancerObservation { throw .unreachable("stub") }
     func inspect() async throws(LoadBalancerError) { throw .unreachable("stub") }
     func render(_ split: Split) async throws(LoadBalancerError) -> FileChange { throw .unreachable("stub") }
-    func stage(_ split: Split, token: FencingToken) async throws(LoadBalancerError) -> StagedSplit {
+    func stage(
+        _ split: Split,
+        token: FencingToken,
+        isReturn: Bool
+    ) async throws(LoadBalancerError) -> StagedSplit {
         throw .unreachable("stub")
     }
     func commit(_ staged: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {

@@ -25,9 +25,7 @@ extension PlaybookDecoder {
             diagnostics.report(choice.position, NotAvailable.message(key))
         }
         let hold = reader.optional("hold").flatMap { positive($0, "hold", reader) } ?? Self.defaultHold
-        let early = reader.optional("early")
-        let endsEarly = early.flatMap { reader.flag(of: $0, "early") } ?? false
-        if let early, endsEarly { diagnostics.report(early.position, NotAvailable.message("early: true")) }
+        let endsEarly = reader.flag("early") ?? false
         let isMissing = value.child("ab") == nil && value.child("canary") == nil
         if isMissing { diagnostics.report(value.position, "`strategy` needs the key `canary`") }
         let shares = reader.optional("canary").flatMap { rising($0, reader) } ?? [.full]

@@ -77,7 +77,8 @@ package struct MarkKeeper: Sendable {
     ///
     /// Whenever one environment has everything and is asked to give some of it up, it becomes the stable one
     /// and `text` the backup. Both stay while the traffic is divided, which is the same run, also when a new
-    /// process with a higher token goes on with it; and on the way back under the token that went forward.
+    /// process with a higher token goes on with it; and on the way back, as the caller says or as the token that
+    /// went forward shows.
     /// `script` is what a person can run to go back.
     package func opened(
         _ mark: BalancerMark,
@@ -85,13 +86,14 @@ package struct MarkKeeper: Sendable {
         from now: Split?,
         text: [UInt8],
         to split: Split,
+        isReturn: Bool,
         script: String
     ) throws(LoadBalancerError) -> BalancerMark {
         var mark = mark
         mark.token = token
         mark.service = service
         mark.emergency = nil
-        if let live = now?.live, split.share(of: live) < .full, !isWayBack(from: live, mark, token) {
+        if let live = now?.live, split.share(of: live) < .full, !isReturn, !isWayBack(from: live, mark, token) {
             try translated { () throws(FileProblem) in
                 try file.setSide(file.previousPath, text)
                 try file.setValue(token, at: openedPath)
@@ -105,7 +107,7 @@ package struct MarkKeeper: Sendable {
         return mark
     }
 
-    /// Takes back what ``opened(_:token:from:text:to:script:)`` did; `mark` and `previous` are from before it.
+    /// Takes back what ``opened(_:token:from:text:to:isReturn:script:)`` did; `mark` and `previous` are from before it.
     package func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
         let now = try file.value(BalancerMark.self, at: file.markPath)
         if now?.stable != mark.stable || now?.previous != mark.previous { try file.setSide(openedPath, nil) }
