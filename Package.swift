@@ -148,7 +148,8 @@ let package = Package(
         // Ports: what the core's effects need of the world.
         module("DeployPorts", imports: ["DeployCore", "TrafficJudgement"]),
         // Plumbing: the system, made safe to use.
-        library("CCurl"),
+        // Loads libcurl on the first request, not at every start.
+        .target(name: "CCurl", path: "Sources/Plumbing/CCurl"),
         library("CLibcrypto"),
         library("CSpawn"),
         module("HTTPClient", imports: ["CCurl"]),

@@ -44,8 +44,10 @@ struct RunSession: Sendable {
             )
             let surroundings = try await surroundings(service, frozen, run: run)
             let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
+            var plan = frozen.plan
+            plan.epoch = mark.token.epoch
             return await orchestrator.start(
-                frozen.plan,
+                plan,
                 playbook: service.playbook.text,
                 stops: signals.stops
             )
@@ -192,6 +194,9 @@ struct RunSession: Sendable {
         guard !state.isSettled else { return nil }
         if let emergency = mark.emergency {
             return rollback(emergency.by, "emergency rollback: \(emergency.reason)")
+        }
+        if mark.token.epoch > state.plan.epoch ?? mark.token.epoch {
+            return rollback(workplace.actor, "the rescue script beside a balancer was run meanwhile")
         }
         if !state.isRouting, case .forward = state.stage {
             let split = try await service.observedSplit()

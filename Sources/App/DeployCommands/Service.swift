@@ -61,11 +61,19 @@ struct Workplace: Sendable {
     /// Who acts, for the journal: `BGDEPLOY_ACTOR`, or the login name at the host.
     var actor: Actor {
         if let name = environment["BGDEPLOY_ACTOR"], !name.isEmpty { return Actor(name) }
-        let user = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] ?? "uid \(getuid())"
-        // The name alone: Foundation's asks the resolver, which may be what is down.
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return Actor("\(user)@\(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))")
+        // The host's own name alone: Foundation's asks the resolver, which may be what is down.
+        var host = [CChar](repeating: 0, count: 256)
+        gethostname(&host, host.count - 1)
+        let bytes = host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+        return Actor("\(user)@\(String(decoding: bytes, as: UTF8.self))")
+    }
+
+    private var user: String {
+        if let name = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] {
+            return name
+        }
+        guard let entry = getpwuid(getuid()) else { return "uid \(getuid())" }
+        return String(cString: entry.pointee.pw_name)
     }
 
     func state() throws(CommandFailure) -> StateLocation {

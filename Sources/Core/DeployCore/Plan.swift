@@ -16,6 +16,10 @@ public struct Plan: Hashable, Codable, Sendable {
     public let followUps: [FollowUp]
     /// SHA-256, in hexadecimal, of the playbook that this plan was made from.
     public let playbookDigest: String
+    /// The highest epoch that any balancer had seen when the run began; `nil` where nobody looked.
+    ///
+    /// A higher one later says that traffic was put back in an emergency.
+    public var epoch: Int?
 
     public init(
         service: String,

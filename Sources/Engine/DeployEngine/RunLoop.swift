@@ -100,7 +100,9 @@ struct RunLoop {
         switch input {
         case .answered(let id, let outcome):
             running[id] = nil
-            guard state.pending.contains(where: { $0.id == id }), let kind = outcome.kind(of: id) else { return }
+            guard state.pending.contains(where: { $0.id == id }), let kind = outcome.kind(of: id) else {
+                return
+            }
             await advance(kind, &group)
         case .posted(let commands):
             for waiting in commands { await obey(waiting, &group) }

@@ -61,7 +61,10 @@ package actor TrafficWatcher {
         var ticks = 0
         var darkTicks = 0
         // A watch that ended while no process drove the run has seen nothing: it is made up for, in short.
-        let end = max(watch.until, clock.now().advanced(by: min(Self.shortest, watch.until.since(watch.since))))
+        let end = max(
+            watch.until,
+            clock.now().advanced(by: min(Self.shortest, watch.until.since(watch.since)))
+        )
         while clock.now() < end, !Task.isCancelled {
             let begin = clock.now()
             let rest = end.since(begin)

@@ -26,7 +26,7 @@ package final class CookieJar: Sendable, Hashable {
     func store(from easy: UnsafeMutableRawPointer, before: [String: String]) {
         var list: UnsafeMutablePointer<curl_slist>?
         _ = bg_curl_get_list(easy, CURLINFO_COOKIELIST, &list)
-        defer { curl_slist_free_all(list) }
+        defer { bg_curl_slist_free_all(list) }
         var after: [String: String] = [:]
         var node = list
         while let current = node {

@@ -3,7 +3,8 @@ internal import Dispatch
 /// Sends requests by libcurl, each over a connection of its own, so that no answer is owed to an old one.
 ///
 /// A transfer blocks a thread of its own, never one that Swift's tasks share; it ends at its deadline, and
-/// within milliseconds when the task is cancelled.
+/// within milliseconds when the task is cancelled. libcurl is loaded for the first one; where it is missing,
+/// each ends in `.badRequest`, which says what to install.
 package struct HTTPClient: Sendable {
     package init() {}
 

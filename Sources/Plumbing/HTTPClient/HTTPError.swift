@@ -2,7 +2,7 @@
 ///
 /// What the server has done with the request is known for the first five cases only: it never got it.
 package enum HTTPError: Error, Hashable, Sendable {
-    /// The request itself cannot be sent: not http(s), a line break in a header.
+    /// The request itself cannot be sent: not http(s), a line break in a header, no libcurl.
     case badRequest(String)
     case unresolved(host: String)
     /// Nothing listens there.

@@ -17,7 +17,7 @@ final class StopSwitch: Sendable {
         state.withLock { state in
             state.isClosed = true
             // libcurl lets this one function be called from any thread, as long as the handle lives.
-            if let handle = state.handle { curl_multi_wakeup(UnsafeMutableRawPointer(bitPattern: handle)) }
+            if let handle = state.handle { bg_curl_multi_wakeup(UnsafeMutableRawPointer(bitPattern: handle)) }
         }
     }
 

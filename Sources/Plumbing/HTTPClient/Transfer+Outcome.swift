@@ -85,7 +85,7 @@ extension Transfer {
     }
 
     private func reason(_ code: CURLcode) -> String {
-        let text = complaint.isEmpty ? String(cString: curl_easy_strerror(code)) : complaint
+        let text = complaint.isEmpty ? String(cString: bg_curl_easy_strerror(code)) : complaint
         let prefix = "SSL certificate problem: "
         return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
     }

@@ -13,13 +13,13 @@ final class Transfer {
     private let errorText: UnsafeMutablePointer<CChar>
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
 
-    /// `nil` when there is no memory.
-    private init?(target: String, bodyLimit: Int) {
-        // Initialises libcurl on first use; its own lock makes that safe (libcurl 7.84 and later).
-        guard let easy = curl_easy_init() else { return nil }
-        guard let multi = curl_multi_init() else {
-            curl_easy_cleanup(easy)
-            return nil
+    /// Throws `.badRequest` without libcurl, and without memory.
+    private init(target: String, bodyLimit: Int) throws(HTTPError) {
+        try Self.loadLibrary()
+        guard let easy = bg_curl_easy_init() else { throw Self.noMemory }
+        guard let multi = bg_curl_multi_init() else {
+            bg_curl_easy_cleanup(easy)
+            throw Self.noMemory
         }
         self.easy = easy
         self.multi = multi
@@ -32,9 +32,9 @@ final class Transfer {
     }
 
     deinit {
-        curl_easy_cleanup(easy)
-        curl_multi_cleanup(multi)
-        for list in lists { curl_slist_free_all(list) }
+        bg_curl_easy_cleanup(easy)
+        bg_curl_multi_cleanup(multi)
+        for list in lists { bg_curl_slist_free_all(list) }
         errorText.deallocate()
     }
 
@@ -42,10 +42,8 @@ final class Transfer {
     var complaint: String { String(cString: errorText) }
 
     static func response(to request: HTTPRequest, stop: StopSwitch) -> Result<HTTPResponse, HTTPError> {
-        guard let transfer = Transfer(target: request.url, bodyLimit: request.bodyLimit) else {
-            return .failure(noMemory)
-        }
-        return Result { () throws(HTTPError) in
+        Result { () throws(HTTPError) in
+            let transfer = try Transfer(target: request.url, bodyLimit: request.bodyLimit)
             try transfer.setUp(request)
             let cookies = request.cookies.map { ($0, $0.load(into: transfer.easy)) }
             try transfer.perform(deadline: request.deadline, stop: stop)
@@ -59,10 +57,8 @@ final class Transfer {
         deadline: Duration,
         stop: StopSwitch
     ) -> Result<Duration, HTTPError> {
-        guard let transfer = Transfer(target: "http://\(endpoint)/", bodyLimit: 0) else {
-            return .failure(noMemory)
-        }
-        return Result { () throws(HTTPError) in
+        Result { () throws(HTTPError) in
+            let transfer = try Transfer(target: "http://\(endpoint)/", bodyLimit: 0)
             _ = bg_curl_set_text(transfer.easy, CURLOPT_URL, transfer.target)
             _ = bg_curl_set_long(transfer.easy, CURLOPT_CONNECT_ONLY, 1)
             try transfer.perform(deadline: deadline, stop: stop)
@@ -73,7 +69,7 @@ final class Transfer {
     /// Gives libcurl a list that lives as long as the transfer.
     func setList(_ option: CURLoption, _ items: [String]) {
         var list: UnsafeMutablePointer<curl_slist>?
-        for item in items { list = curl_slist_append(list, item) }
+        for item in items { list = bg_curl_slist_append(list, item) }
         guard let list else { return }
         lists.append(list)
         _ = bg_curl_set_list(easy, option, list)
@@ -91,20 +87,20 @@ final class Transfer {
 
     /// Runs the transfer to its end; the timers are libcurl's own.
     private func drive(stop: StopSwitch) -> CURLcode {
-        curl_multi_add_handle(multi, easy)
-        defer { curl_multi_remove_handle(multi, easy) }
+        bg_curl_multi_add_handle(multi, easy)
+        defer { bg_curl_multi_remove_handle(multi, easy) }
         var running: Int32 = 1
         while !stop.isClosed {
-            guard curl_multi_perform(multi, &running) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
+            guard bg_curl_multi_perform(multi, &running) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
             guard running > 0 else { return result() }
-            curl_multi_poll(multi, nil, 0, 1000, nil)
+            bg_curl_multi_poll(multi, nil, 0, 1000, nil)
         }
         return CURLE_ABORTED_BY_CALLBACK
     }
 
     private func result() -> CURLcode {
         var left: Int32 = 0
-        while let message = curl_multi_info_read(multi, &left) {
+        while let message = bg_curl_multi_info_read(multi, &left) {
             if message.pointee.msg == CURLMSG_DONE { return message.pointee.data.result }
         }
         return CURLE_ABORTED_BY_CALLBACK

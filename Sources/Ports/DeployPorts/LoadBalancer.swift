@@ -23,7 +23,11 @@ public protocol LoadBalancer: Sendable {
     /// A staged change is ended by exactly one ``commit(_:)`` or ``discard(_:)``.
     /// `isReturn` says that traffic goes back to where it was before a release: what is kept beside the balancer
     /// for an emergency then stays, and is not made of the release that is being taken back.
-    func stage(_ split: Split, token: FencingToken, isReturn: Bool) async throws(LoadBalancerError) -> StagedSplit
+    func stage(
+        _ split: Split,
+        token: FencingToken,
+        isReturn: Bool
+    ) async throws(LoadBalancerError) -> StagedSplit
 
     /// Makes the staged split the one in force and returns what was read back. Committing the split that is
     /// already in force is allowed and verifies it.

@@ -117,7 +117,8 @@ struct ServiceStatus {
             case .failure(let error): remarks.append("\(balancer.name): \(error.message)")
             }
         }
-        if let run, run.state.isSettled, !run.wasSetByHand, let observed, let expected = run.state.settledSplit,
+        if let run, run.state.isSettled, !run.wasSetByHand, let observed,
+            let expected = run.state.settledSplit,
             !observed.isNearly(expected)
         {
             remarks.append(

@@ -127,7 +127,10 @@ extension PlaybookSchema {
                     key: "connections",
                     value: [
                         "description": "Where the stable environment's connections are counted.",
-                        "anyOf": [["const": "balancer"], gauge("A number in a JSON answer of the stable environment.")],
+                        "anyOf": [
+                            ["const": "balancer"],
+                            gauge("A number in a JSON answer of the stable environment."),
+                        ],
                     ]
                 ),
             ]
@@ -193,13 +196,18 @@ extension PlaybookSchema {
     }
 
     private static var metric: SchemaJSON {
-        return object(
+        object(
             "One metric and its limits.",
             required: ["from"],
             [
                 (
                     key: "from",
-                    value: ["description": "Where it comes from.", "anyOf": [["const": "balancer"], gauge("A number in a JSON answer of the candidate.")]]
+                    value: [
+                        "description": "Where it comes from.",
+                        "anyOf": [
+                            ["const": "balancer"], gauge("A number in a JSON answer of the candidate."),
+                        ],
+                    ]
                 ),
                 (key: "instant", value: reference("limit", "Back at once.")),
                 (key: "gradual", value: reference("limit", "Back step by step.")),

@@ -93,7 +93,8 @@ package struct MarkKeeper: Sendable {
         mark.token = token
         mark.service = service
         mark.emergency = nil
-        if let live = now?.live, split.share(of: live) < .full, !isReturn, !isWayBack(from: live, mark, token) {
+        if let live = now?.live, split.share(of: live) < .full, !isReturn, !isWayBack(from: live, mark, token)
+        {
             try translated { () throws(FileProblem) in
                 try file.setSide(file.previousPath, text)
                 try file.setValue(token, at: openedPath)
