@@ -104,6 +104,16 @@ func tests(
     )
 }
 
+/// What several test targets share.
+func support(_ name: String, of imports: [String]) -> Target {
+    .target(
+        name: name,
+        dependencies: imports.map { .target(name: $0) },
+        path: "Tests/Support/\(name)",
+        swiftSettings: strict
+    )
+}
+
 func library(_ name: String) -> Target {
     .systemLibrary(name: name, path: "Sources/Plumbing/\(name)")
 }
@@ -215,6 +225,8 @@ let package = Package(
             path: "Tests/SupervisorFixture",
             swiftSettings: strict
         ),
+        support("BalancerLab", of: ["DeployCore", "DeployPorts", "SafeFile"]),
+        support("StepLab", of: ["ChildProcesses"]),
         tests("ArchitectureTests", of: []),
         tests("DeployCoreTests", of: ["DeployCore", "DeployTestKit"], exclude: ["Transcripts"]),
         tests("DeployPortsTests", of: ["DeployCore", "DeployPorts"]),
@@ -229,22 +241,26 @@ let package = Package(
         tests("HTTPClientTests", of: ["HTTPClient"]),
         tests("SafeFileTests", of: ["SafeFile"]),
         tests("UnixSocketTests", of: ["UnixSocket"]),
-        tests("ChildProcessesTests", of: ["ChildProcesses", "supervisor-fixture"]),
+        tests("ChildProcessesTests", of: ["ChildProcesses", "StepLab", "supervisor-fixture"]),
         tests(
             "NginxDriverTests",
-            of: ["NginxDriver", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile", "ChildProcesses"]
+            of: [
+                "NginxDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
+                "ChildProcesses",
+            ]
         ),
         tests(
             "HAProxyDriverTests",
             of: [
-                "HAProxyDriver", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile", "UnixSocket",
+                "HAProxyDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
+                "UnixSocket",
                 "ChildProcesses",
             ]
         ),
         tests("ChecksTests", of: ["Checks", "DeployCore", "DeployPorts", "HTTPClient"]),
         tests(
             "CommandsTests",
-            of: ["Commands", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
+            of: ["Commands", "StepLab", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
         ),
         tests(
             "MetricSourcesTests",

@@ -1,3 +1,4 @@
+@testable import StepLab
 import ChildProcesses
 import Foundation
 import Testing

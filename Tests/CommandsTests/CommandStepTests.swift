@@ -1,3 +1,4 @@
+@testable import StepLab
 import Commands
 import DeployCore
 import DeployPorts

@@ -1,3 +1,4 @@
+@testable import BalancerLab
 import DeployCore
 import DeployPorts
 import DeployTestKit

@@ -1,3 +1,4 @@
+@testable import BalancerLab
 import Testing
 
 @testable import HAProxyDriver

@@ -1,3 +1,4 @@
+@testable import BalancerLab
 import DeployPorts
 import Testing
 
