@@ -9,10 +9,13 @@ struct RecordedRun: Sendable {
 
     /// When the last thing happened.
     var updatedAt: Timestamp { entries.last?.event.at ?? record.startedAt }
-    /// Whether `traffic set` decided on the traffic after the run had settled.
-    var wasSetByHand: Bool {
-        guard case .noted(let note) = entries.last?.event.kind else { return false }
-        return note.topic == Note.trafficSet
+    /// The split that the run, or `traffic set` after it, left behind; `nil` where that is not known.
+    var settledSplit: Split? {
+        guard case .noted(let note) = entries.last?.event.kind, note.topic == Note.trafficSet else {
+            return state.settledSplit
+        }
+        guard let tenths = note.facts[Note.candidateTenths].flatMap({ Int($0) }) else { return nil }
+        return Percent(tenths: tenths).map { state.plan.split(candidate: $0) }
     }
     var lastEvent: Int { entries.last?.sequence ?? 0 }
 }

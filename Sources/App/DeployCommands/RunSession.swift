@@ -117,8 +117,8 @@ struct RunSession: Sendable {
         throw CommandFailure(
             .held,
             """
-            run \(latest.record.id) of \(service.name) (\(latest.record.version)) was interrupted and is not settled: \
-            \(latest.state.split)
+            run \(latest.record.id) of \(service.name) (\(latest.record.version)) \
+            \(latest.state.isAtRest ? "waits and" : "was interrupted and") is not settled: \(latest.state.split)
             Go on with it: bgdeploy resume        Take it back: bgdeploy rollback
             """
         )
@@ -196,7 +196,7 @@ struct RunSession: Sendable {
             return rollback(emergency.by, "emergency rollback: \(emergency.reason)")
         }
         if mark.token.epoch > state.plan.epoch ?? mark.token.epoch {
-            return rollback(workplace.actor, "the rescue script beside a balancer was run meanwhile")
+            return rollback(workplace.actor, "the rollback script beside a balancer was run meanwhile")
         }
         if !state.isRouting, case .forward = state.stage {
             let split = try await service.observedSplit()

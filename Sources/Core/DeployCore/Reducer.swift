@@ -131,7 +131,9 @@ struct Draft {
 
     /// A routing that another process had begun may have landed, whatever the next attempt at it answers.
     mutating func resume() {
-        state.takeovers = min(state.takeovers + 1, RunState.takeoverLimit)
+        let isInFlight = state.pending.contains { !$0.effect.isApproval && !$0.effect.isWait }
+        // Who finds a run that only waits has not found a crash.
+        if isInFlight { state.takeovers = min(state.takeovers + 1, RunState.takeoverLimit) }
         let mayHaveLanded = state.pending.contains { pending in
             if case .route(let share) = pending.effect { share > .zero } else { false }
         }

@@ -82,7 +82,8 @@ extension RunState {
             case .approval(let step, _, let until):
                 return Waiting(kind: "approval", until: until, title: step.title)
             case .wait(let step, let until):
-                return Waiting(kind: "wait", until: until, title: "\(step)")
+                let followUp = plan.followUps.first { $0.step.id == step }?.step.title
+                return Waiting(kind: "wait", until: until, title: followUp ?? "\(step)")
             case .watch(let watch):
                 let kind = watch.purpose == .monitor ? "monitor" : "hold"
                 return Waiting(kind: kind, until: watch.until, title: "\(watch.candidate) % watched")

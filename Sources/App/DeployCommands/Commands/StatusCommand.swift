@@ -117,12 +117,11 @@ struct ServiceStatus {
             case .failure(let error): remarks.append("\(balancer.name): \(error.message)")
             }
         }
-        if let run, run.state.isSettled, !run.wasSetByHand, let observed,
-            let expected = run.state.settledSplit,
+        if let run, run.state.isSettled, let observed, let expected = run.settledSplit,
             !observed.isNearly(expected)
         {
             remarks.append(
-                "the last run left \(expected), found \(observed): somebody else changed the traffic"
+                "bgdeploy left \(expected), found \(observed): somebody else changed the traffic"
             )
         }
         return remarks

@@ -63,7 +63,7 @@ private struct HandSetSplit {
                 try await note("failed: \(error.reason)", nil, in: run, history)
                 throw .unavailable(error.reason)
             }
-            try await note("is \(split)", nil, in: run, history)
+            try await note("is \(split)", nil, in: run, history, split)
         } catch {
             if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
             throw CommandFailure(error)
@@ -105,10 +105,19 @@ private struct HandSetSplit {
         _ text: String,
         _ reason: String?,
         in run: RunID,
-        _ history: RunHistory
+        _ history: RunHistory,
+        _ split: Split? = nil
     ) async throws(RunStoreError) {
         let why = reason.map { ": \($0)" } ?? ""
-        let note = Note(topic: Note.trafficSet, text: "traffic set by \(workplace.actor): \(text)\(why)")
+        var facts: [String: String] = [:]
+        if let split, let plan = try await history.latest()?.state.plan {
+            facts[Note.candidateTenths] = "\(split.share(of: plan.candidate).tenths)"
+        }
+        let note = Note(
+            topic: Note.trafficSet,
+            text: "traffic set by \(workplace.actor): \(text)\(why)",
+            facts: facts
+        )
         let event = RunEvent(at: workplace.clock.now(), .noted(note: note))
         _ = try await history.store.append(event, effects: [], to: run, lease: lease)
     }
@@ -151,4 +160,6 @@ extension Workplace {
 extension Note {
     /// The topic of what `traffic set` notes.
     static let trafficSet = "traffic set"
+    /// The fact under which the share of the run's candidate is noted, in tenths of a percent.
+    static let candidateTenths = "candidate_tenths"
 }

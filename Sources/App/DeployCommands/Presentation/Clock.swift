@@ -9,6 +9,12 @@ enum Clock {
         return pad(parts.tm_hour) + ":" + pad(parts.tm_min) + ":" + pad(parts.tm_sec)
     }
 
+    /// With its date when it is not of the hours around `now`.
+    static func time(_ time: Timestamp, seenAt now: Timestamp) -> String {
+        let far = Span.minutes(12 * 60)
+        return time.since(now) > far || now.since(time) > far ? date(time) : Self.time(time)
+    }
+
     /// `2026-11-21 10:15`, in the local time zone.
     static func date(_ time: Timestamp) -> String {
         let parts = local(time)

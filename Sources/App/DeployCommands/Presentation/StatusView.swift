@@ -85,7 +85,9 @@ extension ServiceStatus {
                 + style("  \(Span.seconds(age.milliseconds / 1000)) ago", .faint),
         ]
         if let waiting = run.state.waiting {
-            lines.append("  waits for \(waiting.kind) until \(Clock.time(waiting.until)): \(waiting.title)")
+            lines.append(
+                "  waits for \(waiting.kind) until \(Clock.time(waiting.until, seenAt: now)): \(waiting.title)"
+            )
         }
         if let reason = run.state.reason { lines.append("  \(reason.replacing("\n", with: "\n  "))") }
         if let holder {

@@ -156,7 +156,7 @@ enum Telling {
 
     /// The time of day; the date too when it is not soon.
     private static func hour(_ until: Timestamp, at now: Timestamp) -> String {
-        until.since(now) < .minutes(12 * 60) ? Clock.time(until) : Clock.date(until)
+        Clock.time(until, seenAt: now)
     }
 
     // MARK: what ended
