@@ -118,7 +118,7 @@ struct RunSession: Sendable {
             .held,
             """
             run \(latest.record.id) of \(service.name) (\(latest.record.version)) \
-            \(latest.state.isAtRest ? "waits and" : "was interrupted and") is not settled: \(latest.state.split)
+            \(latest.state.isAtRest ? "waits" : "was interrupted") and is not settled: \(latest.state.split)
             Go on with it: bgdeploy resume        Take it back: bgdeploy rollback
             """
         )
@@ -180,7 +180,7 @@ struct RunSession: Sendable {
 
     /// What a resumed run is told first, by looking at the world.
     ///
-    /// Traffic that somebody put back meanwhile (an emergency rollback, the rescue script, a person) stays back:
+    /// Traffic that somebody put back meanwhile (in an emergency, by the script, by hand) stays back:
     /// that is the run's rollback. A split that nobody can explain is not gone on from.
     private func orders(
         _ mark: BalancerMark,
