@@ -283,7 +283,14 @@ def restart_haproxy(lab, lb, change):
     lab.procs[-1].wait()
     lb["config"].write_text(change(lb["config"].read_text()))
     lab.procs.append(subprocess.Popen(["haproxy", "-W", "-q", "-f", str(lb["config"])], stderr=subprocess.DEVNULL))
-    wait_port(lb["port"])
+    wait_port(lb["port"])  # which may still be the old process
+
+    def answers():
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(lb["socket"]))
+            return True
+
+    assert eventually(answers), "the new haproxy does not open its socket"
 
 
 def haproxy_socket_without_admin():
