@@ -594,6 +594,46 @@ def emergency_with_haproxy_and_both():
             expect(lab.command("run", "v2.5.0", "--yes", "--strategy", "instant"), 0)
 
 
+def resume_keeps_what_the_rollback_script_did():
+    """kill -9 while a canary is divided, the script beside the balancer, then resume: it ends the run as rolled back."""
+    with Lab() as lab:
+        lb = lab.nginx()
+        lab.playbook([lb], {"strategy": {"canary": ["25%", "100%"], "hold": "60s"}})
+        p = lab.command("run", "v2.5.0", "--yes", wait=False)
+        assert eventually(lambda: lab.shares(lb, 60).get("green", 0) > 0.1, 30), "the canary never got traffic"
+        p.kill()
+        p.wait()
+        script = next(lab.dir.rglob("rollback*.sh"))
+        r = subprocess.run(["sh", str(script)], capture_output=True, text=True, timeout=20)
+        assert r.returncode == 0, r.stdout + r.stderr
+        r = lab.command("resume", "--yes")
+        assert r.returncode == 3, f"exit {r.returncode}: {r.stdout[-600:]} {r.stderr[-600:]}"
+        assert lab.shares(lb, 40) == BLUE
+
+
+def emergency_after_a_rollback_stays_there():
+    """What is kept for an emergency is not made of the release that was taken back."""
+    for kind in ("nginx", "haproxy"):
+        with Lab() as lab:
+            lb = getattr(lab, kind)()
+            lab.playbook([lb], {"monitor": {"for": "1s"}})
+            assert lab.command("run", "v2.5.0", "--yes").returncode == 0
+            assert lab.command("rollback", "--yes").returncode == 0
+            assert lab.command("rollback", "--emergency", "--yes").returncode == 0
+            assert lab.shares(lb, 40) == BLUE, f"{kind}: the emergency went back to the bad release"
+
+
+def follow_ups_that_are_due_run_on_resume():
+    with Lab() as lab:
+        lb = lab.haproxy()
+        touch = lambda name: [{"run": ["touch", str(lab.dir / name)]}]
+        lab.playbook([lb], {"monitor": {"for": "1s"}, "afterwards": [{"in": "0s", "do": touch("now")}, {"in": "1h", "do": touch("later")}]})
+        assert lab.command("run", "v2.5.0", "--yes").returncode == 0
+        for _ in range(5):
+            assert lab.command("resume", "--yes").returncode == 0
+        assert (lab.dir / "now").exists() and not (lab.dir / "later").exists()
+
+
 def emergency_without_a_mark():
     """Nothing was ever switched here: it says that it does not know where back is, and touches nothing."""
     with Lab() as lab:
@@ -610,4 +650,5 @@ if __name__ == "__main__":
           haproxy_socket_without_admin, haproxy_socket_is_missing, names_that_are_not_there, file_edited_during_the_run,
           candidate_refuses_from_the_start, candidate_dies_between_validation_and_switch, health_endpoint_hangs, what_is_missing_is_named,
           signals_in_each_wait, second_signal_leaves_at_once, killed_at_random_instants, rollback_takes_a_run_over, abort_stops_and_goes_back,
-          pause_and_promote, approvals, emergency_with_haproxy_and_both, emergency_without_a_mark])
+          pause_and_promote, approvals, emergency_with_haproxy_and_both, emergency_without_a_mark, resume_keeps_what_the_rollback_script_did,
+          emergency_after_a_rollback_stays_there, follow_ups_that_are_due_run_on_resume])

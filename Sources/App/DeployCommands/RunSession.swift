@@ -196,7 +196,7 @@ struct RunSession: Sendable {
             return rollback(emergency.by, "emergency rollback: \(emergency.reason)")
         }
         if mark.token.epoch > state.plan.epoch ?? mark.token.epoch {
-            return rollback(workplace.actor, "the rollback script beside a balancer was run meanwhile")
+            return rollback(.bgdeploy, "the rollback script beside a balancer was run meanwhile")
         }
         if !state.isRouting, case .forward = state.stage {
             let split = try await service.observedSplit()
@@ -210,7 +210,7 @@ struct RunSession: Sendable {
                         """
                     )
                 }
-                return rollback(workplace.actor, "the traffic was put back to \(state.plan.stable) meanwhile")
+                return rollback(.bgdeploy, "the traffic was put back to \(state.plan.stable) meanwhile")
             }
         }
         guard state.pause != nil else { return nil }
