@@ -595,20 +595,21 @@ def emergency_with_haproxy_and_both():
 
 
 def resume_keeps_what_the_rollback_script_did():
-    """kill -9 while a canary is divided, the script beside the balancer, then resume: it ends the run as rolled back."""
-    with Lab() as lab:
-        lb = lab.nginx()
-        lab.playbook([lb], {"strategy": {"canary": ["25%", "100%"], "hold": "60s"}})
-        p = lab.command("run", "v2.5.0", "--yes", wait=False)
-        assert eventually(lambda: lab.shares(lb, 60).get("green", 0) > 0.1, 30), "the canary never got traffic"
-        p.kill()
-        p.wait()
-        script = next(lab.dir.rglob("rollback*.sh"))
-        r = subprocess.run(["sh", str(script)], capture_output=True, text=True, timeout=20)
-        assert r.returncode == 0, r.stdout + r.stderr
-        r = lab.command("resume", "--yes")
-        assert r.returncode == 3, f"exit {r.returncode}: {r.stdout[-600:]} {r.stderr[-600:]}"
-        assert lab.shares(lb, 40) == BLUE
+    """kill -9 in a canary's hold, and in the middle of its routing; then the script beside the balancer, and resume: rolled back."""
+    for sample in (60, 6):  # a few requests see the candidate before the routing has been verified
+        with Lab() as lab:
+            lb = lab.nginx()
+            lab.playbook([lb], {"strategy": {"canary": ["25%", "100%"], "hold": "60s"}})
+            p = lab.command("run", "v2.5.0", "--yes", wait=False)
+            assert eventually(lambda: lab.shares(lb, sample).get("green", 0) > 0, 30, 0.001), "the canary never got traffic"
+            p.kill()
+            p.wait()
+            script = next(lab.dir.rglob("rollback*.sh"))
+            r = subprocess.run(["sh", str(script)], capture_output=True, text=True, timeout=20)
+            assert r.returncode == 0, r.stdout + r.stderr
+            r = lab.command("resume", "--yes")
+            assert r.returncode == 3, f"exit {r.returncode}: {r.stdout[-600:]} {r.stderr[-600:]}"
+            assert lab.shares(lb, 40) == BLUE
 
 
 def emergency_after_a_rollback_stays_there():
