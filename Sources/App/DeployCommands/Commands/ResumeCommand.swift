@@ -35,7 +35,7 @@ struct ResumeCommand: CommandBody {
         }
         if recorded.state.pause != nil {
             let steering = Steering(workplace: workplace, store: store)
-            if try await steering.post(.proceed, nil, to: recorded) {
+            if try await steering.post(.proceed, nil, to: recorded, onlyIfHeld: true) {
                 workplace.printer.line("goes on")
                 return .done
             }

@@ -14,11 +14,13 @@ struct Steering {
 
     /// Posts the command and waits for the answer.
     ///
-    /// Returns `false` when no living process holds the run: the command then lies ready for who resumes it.
+    /// Returns `false` when no living process holds the run: the command then lies ready for who resumes it, unless
+    /// `onlyIfHeld`, because the caller takes the run over with it.
     func post(
         _ command: Command,
         _ reason: String?,
-        to recorded: RecordedRun
+        to recorded: RecordedRun,
+        onlyIfHeld: Bool = false
     ) async throws(CommandFailure) -> Bool {
         let posted = PostedCommand(
             command: command,
@@ -29,6 +31,7 @@ struct Steering {
         do throws(RunStoreError) {
             let lease = try await store.lease(on: recorded.record.service)
             let isHeld = lease.map { ProcessIdentity.isAlive($0.holder) != false } ?? false
+            guard isHeld || !onlyIfHeld else { return false }
             let id = try await store.post(posted, to: recorded.record.id)
             guard isHeld else { return false }
             let deadline = workplace.clock.now().advanced(by: Self.patience)
@@ -155,7 +158,7 @@ struct AbortCommand: CommandBody {
             observer: workplace.observer(),
             signals: workplace.signals()
         )
-        let posted = try await steering.post(.abort, reason, to: recorded)
+        let posted = try await steering.post(.abort, reason, to: recorded, onlyIfHeld: true)
         if posted {
             let status = try await session.settled(from: recorded.state, service)
             return status == .rollbackFailed ? .rollbackFailed : .done
