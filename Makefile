@@ -20,7 +20,7 @@ demo: ## A real deployment behind a real nginx under load, and a bad release rol
 
 test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	$(SWIFT) build --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 $(SWIFT) test --skip-build
+	@scripts/test $(SWIFT)
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
 
 lint: ## Check the format

@@ -84,16 +84,16 @@ final class TinyServer: Sendable {
         try #require(listen(listener, 128) == 0)
         Thread.detachNewThread { [self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 { serve(connection) }
+            close(listener)
         }
     }
 
     var address: String { "127.0.0.1:\(port)" }
 
     /// Refuses connections from now on.
-    func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    ///
+    /// The accepting thread closes the socket: its number, free, would at once be another server's.
+    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     private func serve(_ connection: Int32) {
         defer { close(connection) }
