@@ -1,6 +1,6 @@
 # The targets a person needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint build release acceptance bench install clean
+.PHONY: help setup demo test lint build release acceptance bench fuzz simulate install clean
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
@@ -24,7 +24,7 @@ test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
 
 lint: ## Check the format
-	$(SWIFT) format lint --strict --parallel -r Sources Tests examples Package.swift
+	$(SWIFT) format lint --strict --parallel -r Sources Tests Fuzz examples Package.swift
 
 build: ## A debug build
 	@scripts/setup build
@@ -39,9 +39,17 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/main_job.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/commands.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/errors.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/switches.py --switches 200
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/emergency.py --trials 100
 
 bench: setup release ## Ratios against hand-written baselines, measured in the same run
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py
+
+fuzz: ## Fuzz the configuration parsers with libFuzzer (SECONDS=60 each)
+	@scripts/fuzz
+
+simulate: release ## The judge against what other tools do, on the same simulated traffic
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/simulate.py
 
 install: release ## Install the program to $(PREFIX)/bin
 	install -d "$(DESTDIR)$(PREFIX)/bin"

@@ -34,6 +34,7 @@ let layers: [String: Layer] = [
     "HAProxyConfig": .core,
     "TrafficShares": .core,
     "TrafficJudgement": .core,
+    "SequentialStatistics": .core,
     "DeployPorts": .ports,
     "CCurl": .plumbing,
     "CLibcrypto": .plumbing,
@@ -155,6 +156,7 @@ let package = Package(
         module("HAProxyConfig"),
         module("TrafficShares", imports: ["DeployCore"]),
         module("TrafficJudgement"),
+        module("SequentialStatistics"),
         // Ports: what the core's effects need of the world.
         module("DeployPorts", imports: ["DeployCore", "TrafficJudgement"]),
         // Plumbing: the system, made safe to use.
@@ -173,6 +175,7 @@ let package = Package(
             imports: [
                 "BalancerFiles",
                 "DeployCore", "DeployPorts", "NginxConfig", "TrafficShares", "SafeFile", "ChildProcesses",
+                "HTTPClient",
             ]
         ),
         module(
@@ -201,7 +204,8 @@ let package = Package(
         module(
             "DeployCommands",
             imports: [
-                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver",
+                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
+                "NginxDriver",
                 "HAProxyDriver",
                 "Checks", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
                 "ChildProcesses",
@@ -235,6 +239,7 @@ let package = Package(
             of: ["DeployCore", "DeployPorts", "DeployEngine", "DeployTestKit", "TrafficJudgement"]
         ),
         tests("NginxConfigTests", of: ["NginxConfig"]),
+        tests("SequentialStatisticsTests", of: ["SequentialStatistics"], exclude: ["Vectors"]),
         tests("HAProxyConfigTests", of: ["HAProxyConfig"]),
         tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),
         tests("TrafficJudgementTests", of: ["TrafficJudgement"]),
@@ -246,14 +251,14 @@ let package = Package(
             "NginxDriverTests",
             of: [
                 "NginxDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
-                "ChildProcesses",
+                "ChildProcesses", "TrafficShares",
             ]
         ),
         tests(
             "HAProxyDriverTests",
             of: [
                 "HAProxyDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
-                "UnixSocket",
+                "TrafficShares", "UnixSocket",
                 "ChildProcesses",
             ]
         ),

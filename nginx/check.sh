@@ -72,7 +72,7 @@ if command -v nginx >/dev/null; then
     nginx_accepts upstream.conf "$here/upstream.conf"
     nginx_accepts proxy.conf "$here/upstream.conf" "$here/proxy.conf" -- "$here/proxy.conf"
     nginx_accepts ab-map.conf "$here/ab-map.conf"
-    nginx_accepts sticky-canary.conf "$here/sticky-canary.conf" -- "$here/sticky-canary.conf"
+    nginx_accepts switchboard.conf "$here/upstream.conf" "$here/switchboard.conf" -- "$here/switchboard.conf"
     nginx_accepts log-format.conf "$here/log-format.conf"
 else
     echo "skipped nginx: not installed"
@@ -85,6 +85,12 @@ if command -v haproxy >/dev/null; then
     haproxy_accepts haproxy/runtime-socket.cfg "$here/haproxy/runtime-socket.cfg" "$here/haproxy/backend.cfg"
     haproxy_accepts haproxy/ab-map.cfg "$here/haproxy/ab-map.cfg"
     haproxy_accepts haproxy/sticky-canary.cfg "$here/haproxy/sticky-canary.cfg"
+    mkdir "$work/.bgdeploy"
+    echo "green 20250" >"$work/.bgdeploy/mina.share.map"
+    echo "12345 1" >"$work/.bgdeploy/mina.users.map"
+    echo 'core.register_converters("bgdeploy_mina", function(key) return #key % 1000 end)' \
+        >"$work/.bgdeploy/mina.bucket.lua"
+    haproxy_accepts haproxy/map-mode.cfg "$here/haproxy/map-mode.cfg"
 else
     echo "skipped HAProxy: not installed"
 fi

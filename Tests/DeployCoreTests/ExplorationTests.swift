@@ -8,6 +8,7 @@ struct ExplorationTests {
         ("instant", Plans.make(checks: 4)),
         ("instant, drained afterwards", Plans.make(checks: 1, drainsAfterwards: true, followUps: ["later"])),
         ("canary", Plans.make(checks: 4, shares: [10, 25, 50, 100])),
+        ("chosen users, then a canary", Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true)),
         ("two approvals", Plans.make(checks: 1, shares: [25, 100], approvals: 2, then: [])),
     ]
 
@@ -28,13 +29,16 @@ struct ExplorationTests {
         ("is not fenced", .unfenced, "may still land"),
         ("believes an exit code", .credulous, "two routing effects are under way"),
         ("refuses to abort in a hold", .stubborn, "is refused"),
+        ("takes chosen users for nobody", .overlooking, "failed"),
         ("begins the steps in flight again when it is resumed", .repeating, "begun twice"),
     ]
+
+    private static let prey = Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true)
 
     @Test(arguments: mutants.indices)
     func `a broken reducer or world is caught, by a shortest trail`(index: Int) throws {
         let (name, rules, broken) = Self.mutants[index]
-        let report = WorldExplorer.search(Plans.make(checks: 1, shares: [25, 100]), rules: rules)
+        let report = WorldExplorer.search(Self.prey, rules: rules)
         let finding = try #require(report.findings.first, "a reducer that \(name) was not caught")
         #expect(finding.broken.contains(broken), "\(finding.broken)\n\(told(finding.trail))")
         #expect(finding.trail.count < 25)
@@ -75,6 +79,16 @@ extension WorldRules {
             return Reducer.step(state, event)
         }
         let kind = RunEvent.Kind.failed(effect: effect, reason: reason, traffic: .unchanged)
+        return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    /// Takes a routing that brought nobody but chosen users for one that brought nobody.
+    fileprivate static let overlooking = mutant { state, event in
+        guard case .succeeded(let id, _, _) = event.kind,
+            case .route(let exposure) = state.pending.first(where: { $0.id == id })?.effect,
+            exposure.share == .zero, exposure.hasChosenUsers
+        else { return Reducer.step(state, event) }
+        let kind = RunEvent.Kind.failed(effect: id, reason: "nobody came", traffic: .unchanged)
         return Reducer.step(state, RunEvent(at: event.at, kind))
     }
 

@@ -5,6 +5,7 @@ enum Plans {
     static func make(
         checks: Int = 2,
         shares: [Int] = [100],
+        chosenUsers: Bool = false,
         approvals: Int = 1,
         drainsAfterwards: Bool = false,
         then: [String] = ["tidy"],
@@ -18,7 +19,11 @@ enum Plans {
             deadline: .minutes(60)
         )
         let shift = Phase.shift(
-            phase: SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: .seconds(60))
+            phase: SwitchPhase(
+                shares: shares.compactMap { Percent($0) },
+                hold: .seconds(60),
+                chosenUsers: chosenUsers
+            )
         )
         let drain = Phase.drain(phase: DrainPhase(request: step(.drain, 1, "tell the app to drain")))
         return Plan(

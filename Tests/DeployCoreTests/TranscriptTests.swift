@@ -5,9 +5,15 @@ import Testing
 
 struct TranscriptTests {
     static let names = [
-        "abort-waits-for-the-routing", "canary-rolled-back", "crash-in-a-hold", "released-and-taken-back",
-        "sick-candidate",
+        "abort-waits-for-the-routing", "canary-rolled-back", "chosen-users-first", "crash-in-a-hold",
+        "released-and-taken-back", "sick-candidate",
     ]
+
+    private static func plan(of name: String) -> Plan {
+        name.hasPrefix("chosen-users")
+            ? Plans.make(checks: 1, shares: [0, 50, 100], chosenUsers: true, approvals: 0)
+            : Plans.make(shares: [10, 50, 100])
+    }
 
     /// Set `BGDEPLOY_RETELL` to write the transcripts anew after a wanted change; read the difference.
     @Test(arguments: names)
@@ -15,7 +21,7 @@ struct TranscriptTests {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Transcripts/\(name).transcript")
         let written = try String(contentsOf: file, encoding: .utf8)
-        let told = try Transcript.retell(written, plan: Plans.make(shares: [10, 50, 100]))
+        let told = try Transcript.retell(written, plan: Self.plan(of: name))
         if ProcessInfo.processInfo.environment["BGDEPLOY_RETELL"] != nil {
             try told.write(to: file, atomically: true, encoding: .utf8)
         } else if told != written {

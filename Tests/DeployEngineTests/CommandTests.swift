@@ -8,6 +8,7 @@ struct CommandTests {
     @Test func `an approval needs as many different people as it says`() async throws {
         let bench = Bench(Release(approvals: 2))
         let end = try await bench.drive { desk in
+            try await desk.until { _ in true }
             #expect(try await desk.ask(.approve)?.contains("no step") == true)
             try await desk.until { $0.waiting?.kind == "approval" }
             #expect(try await desk.ask(.approve, by: "ana") == nil)
@@ -61,6 +62,7 @@ struct CommandTests {
         for (isFull, shares) in [(false, [10, 50, 100]), (true, [10, 100])] {
             let bench = Bench(Release(shares: [10, 50, 100], hold: .minutes(5)))
             let end = try await bench.drive { desk in
+                try await desk.until { _ in true }
                 #expect(try await desk.ask(.promote(full: isFull)) == "there is no hold to end")
                 try await desk.until(share: 10)
                 let begin = bench.clock.now()

@@ -41,7 +41,7 @@ struct JournalTests {
         let bench = Bench(Release(shares: [10, 100]))
         let end = try await bench.drive { desk in
             try await desk.until {
-                $0.pending.contains { $0.effect == .route(candidate: Percent(10) ?? .zero) }
+                $0.pending.contains { $0.effect == .route(candidate: Exposure(Percent(10) ?? .zero)) }
             }
             bench.store.failWrites(with: .full("no space left"))
         }
@@ -56,7 +56,7 @@ struct JournalTests {
         bench.balancers[0].fail(.commit, with: .unknown(takesEffect: true), times: 1)
         let end = try await bench.drive { desk in
             try await desk.until {
-                $0.pending.contains { $0.effect == .route(candidate: Percent(10) ?? .zero) }
+                $0.pending.contains { $0.effect == .route(candidate: Exposure(Percent(10) ?? .zero)) }
             }
             try await desk.pass(.seconds(1))
             bench.balancers[0].fail(.stage, with: .unreachable)
@@ -67,7 +67,7 @@ struct JournalTests {
                     false
                 }
             }
-            #expect(bench.observer.latest?.confirmedShare == .zero)
+            #expect(bench.observer.latest?.confirmed == Exposure.none)
             #expect(bench.shares == [10])
             bench.store.failWrites(with: .full("no space left"))
         }

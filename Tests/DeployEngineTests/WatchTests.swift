@@ -129,7 +129,8 @@ struct WatchTests {
         ]
         let ready = bench
         let end = try await ready.drive()
-        // It rises by one a reading: 121 in two holds, so that only a first "before" of 1 makes it a hundredfold.
+        // It rises by one a reading: 121 in two holds, so that only a first "before" of 1 makes it a
+        // hundredfold.
         #expect(end.story == "settled, rolledBack")
         #expect(ready.shares == [10, 50, 0])
     }

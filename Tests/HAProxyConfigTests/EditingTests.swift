@@ -33,9 +33,25 @@ struct EditingTests {
         Case("server s 1:1 cookie weight id weight", 7, "server s 1:1 weight 7 cookie weight id weight"),
         Case("server s 1:1\\", 7, "server s 1:1\\\\ weight 7"),
         Case("server s 1:1\\\\", 7, "server s 1:1\\\\ weight 7"),
-        Case("server s 1:1 weight", 7, "server s 1:1 weight 7 weight"),
+        Case("server s 1:1 weight", 7, "server s 1:1 weight 7"),
+        Case("server s 1:1 weight # 3", 1, "server s 1:1 weight 1 # 3"),
+        Case("server s 1:1 weight \"\" weight 5", 7, "server s 1:1 weight 7 \"\" weight 5"),
+        Case("server s 1:1 weight half", 7, "server s 1:1 weight 7"),
+        Case("server s 1:1 weight +7", 7, "server s 1:1 weight +7"),
+        Case("server s 1:1 weight \" 7\"", 7, "server s 1:1 weight \"7\""),
         Case("server weight weight", 7, "server weight weight weight 7"),
         Case("server 's' \"1:1\" \\# check", 7, "server 's' \"1:1\" weight 7 \\# check"),
+        Case("server s 1:1\\\tcheck", 7, "server s 1:1\\\\ weight 7\tcheck"),
+        Case("server s 1:1 \"\" weight 5", 7, "server s 1:1 weight 7 \"\" weight 5"),
+        Case("server s 1:1 \r weight 5", 7, "server s 1:1 \r weight 7"),
+        Case("server s 1:1 w\\x65ight 5", 7, "server s 1:1 w\\x65ight 7"),
+        Case("server s 1:1 \"${X}\"", 7, "server s 1:1 weight 7 \"${X}\""),
+        Case("server s 1:1 \"${X}\"", 1, "server s 1:1 \"${X}\""),
+        Case("server s 1:1 \"${X}\" weight 5", 7, "server s 1:1 weight 7 \"${X}\" weight 7"),
+        Case("server s 1:1 weight 5 \"$X\"", 7, "server s 1:1 weight 7 \"$X\""),
+        Case("server s 1:1 sni \"$X\" weight 5", 7, "server s 1:1 sni \"$X\" weight 7"),
+        Case("server s 1:1 \"${X[*]}\" # c", 1, "server s 1:1 weight 1 \"${X[*]}\" weight 1 # c"),
+        Case("server s 1:1 weight 5 \"${X[*]}\"", 7, "server s 1:1 weight 7 \"${X[*]}\" weight 7"),
     ])
     func `only the weight words change`(sample: Case) throws {
         for end in ["\n", "\r\n"] {
@@ -51,6 +67,15 @@ struct EditingTests {
             #expect(parsed.bytes == once, "setting the same again changed something")
             #expect(parsed.backends(named: "app").first?.servers[1].effectiveWeight == sample.weight)
         }
+    }
+
+    @Test func `with a default-server that another section begins from`() throws {
+        var parsed = try configuration(
+            "defaults a\n default-server weight 10\ndefaults b from a\nbackend c from b\n server s 1:1\n"
+        )
+        let backend = try #require(parsed.backends(named: "c").first)
+        parsed.set([(0, 1)], in: backend.handle)
+        #expect(String(decoding: parsed.bytes, as: UTF8.self).hasSuffix(" server s 1:1 weight 1\n"))
     }
 
     @Test func `with a default-server the weight is always written`() throws {

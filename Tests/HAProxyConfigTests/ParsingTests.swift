@@ -74,9 +74,54 @@ struct ParsingTests {
         #expect(both[0].servers.map(\.isBackup) == [true, false])
         #expect(both[0].servers.map(\.isDisabled) == [false, true])
         #expect(both[0].servers.map(\.line) == [9, 10])
-        #expect(both[0].servers.map(\.column) == [3, 2])
         #expect(both[0].balance == nil && !both[0].hasServerTemplate)
         #expect(both[1].balance == "leastconn" && both[1].hasServerTemplate && both[1].servers.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("server s a:1 \r weight 5\n", "s a:1 5"),
+        ("server s a:1\r weight 5\n", "s a:1 -"),
+        ("\r server s a:1 weight 5\r\n", "s a:1 5"),
+        ("server s a:1\\\tweight 5\n", "s a:1\\ 5"),
+        ("server s a:1\\ weight 5\n", "s a:1 weight -"),
+        ("server s a:1 \"\" weight 5\n", "s a:1 -"),
+        ("server s a:1 weight\n", "s a:1 0"),
+        ("server s a:1 weight half\n", "s a:1 0"),
+        ("server s a:1 weight \" +5%\"\n", "s a:1 5"),
+        ("server s a:1 weight -5\n", "s a:1 -"),
+        ("server s a:1 ''\"\" weight 5\n", "s a:1 -"),
+        ("server s '' a:1\n", nil),
+        ("\"\" server s a:1\n", nil),
+        ("\"ser\"ver s a:1 w\\x65ight \\x35\n", "s a:1 5"),
+        ("server s\\ t a:1\\#2 weight 5#6\n", "s t a:1#2 5"),
+        ("server '\\$x' \"\\$a\" weight '5'\n", "\\$x $a 5"),
+        ("server s \\$a:\\xzz weight\t5\u{0B}backup\n", "s \\$a:\\xzz 5"),
+    ])
+    func `words are those of HAProxy`(line: String, expected: String?) throws {
+        let server = try configuration("backend a\n" + line).backends(named: "a")[0].servers.first
+        let words = server.map { "\($0.name) \($0.address) \($0.weight.map(String.init) ?? "-")" }
+        #expect(words == expected)
+    }
+
+    @Test func `defaults can begin from others`() throws {
+        let text = """
+            defaults one
+              default-server weight 20
+              balance source
+            defaults two from one
+              balance first
+            defaults three
+            backend a from two
+              server s 1:1
+            backend from
+              server s 1:1
+
+            """
+        let parsed = try configuration(text)
+        let a = try #require(parsed.backends(named: "a").first)
+        #expect(a.servers[0].effectiveWeight == 20 && a.balance == "first")
+        let last = try #require(parsed.backends(named: "from").first)
+        #expect(last.servers[0].effectiveWeight == 1 && last.balance == nil)
     }
 
     @Test func `defaults and default-server lines give what a server does not say`() throws {

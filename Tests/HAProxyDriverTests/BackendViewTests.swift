@@ -98,14 +98,57 @@ struct BackendViewTests {
         for share in [0, 100] { _ = try view.weights(for: try greenHas(share), remembered: [:]) }
     }
 
-    @Test func `a share that 256 steps cannot give is refused with the nearest`() throws {
-        let text = "backend app\n" + servers.replacing("weight 50", with: "weight 256")
-        #expect(throws: LoadBalancerError.self) {
-            try view(text).weights(
-                for: Split(green, try #require(Percent(tenths: 995)), other: blue),
-                remembered: [:]
+    @Test func `a random choice is told to keep a share only nearly`() throws {
+        let view = try view("backend app\n balance random\n" + servers)
+        _ = try view.weights(for: try greenHas(10), remembered: [:])
+        #expect(view.remark(on: try greenHas(10))?.contains("`balance random`") == true)
+        #expect(view.remark(on: try greenHas(100)) == nil)
+        let exact = try self.view("backend app\n balance roundrobin\n" + servers)
+        #expect(exact.remark(on: try greenHas(10)) == nil)
+    }
+
+    @Test func `a share that 256 steps cannot give is refused with the nearest, and with the mode that can`()
+    {
+        do throws(LoadBalancerError) {
+            let split = Split(green, Percent(tenths: 1) ?? .zero, other: blue)
+            _ = try view("backend app\n" + servers).weights(for: split, remembered: [:])
+            Issue.record("0.1 % of four servers was not refused")
+        } catch {
+            #expect(error.message.contains("nearest is 0.5 %"))
+            #expect(error.message.contains("mode: map"))
+        }
+    }
+
+    @Test func `uneven servers are rounded rather than a share be missed`() throws {
+        let text = "backend app\n" + servers.replacing("weight 50", with: "weight 99")
+        let view = try view(text)
+        for share in [1, 5, 10, 25, 50, 75, 90, 95, 99] {
+            let weights = try view.weights(for: try greenHas(share), remembered: [:])
+            #expect(weights.values.allSatisfy { (1...256).contains($0) })
+            let (b1, b2) = (Double(weights["b1"] ?? 0), Double(weights["b2"] ?? 0))
+            let greens = Double((weights["g1"] ?? 0) + (weights["g2"] ?? 0))
+            #expect(abs(greens / (b1 + b2 + greens) * 100 - Double(share)) <= 0.25)
+            // What is off within blue is a part of blue's own share only.
+            #expect(abs(b1 / (b1 + b2) - 100.0 / 199) * Double(100 - share) <= 0.5)
+        }
+    }
+
+    @Test func `rounded numbers that bgdeploy wrote are not taken for new proportions`() throws {
+        var text = "backend app\n" + servers.replacing("weight 50", with: "weight 99")
+        let remembered = try view(text).proportions
+        for share in [90, 99, 0] {
+            let view = try view(text)
+            text = String(
+                decoding: try view.text(with: view.weights(for: greenHas(share), remembered: remembered)),
+                as: UTF8.self
             )
         }
+        #expect(try view(text).weights == ["b1": 100, "b2": 99, "g1": 0, "g2": 0])
+    }
+
+    @Test func `servers of a template are told to be lines`() {
+        let text = complaint("backend app\n server-template b 1-3 10.0.0.1:80\n")
+        #expect(text.contains("server-template") && text.contains("`server` lines"))
     }
 
     @Test func `running servers without health give no split`() throws {

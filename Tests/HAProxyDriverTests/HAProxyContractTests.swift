@@ -30,7 +30,7 @@ struct HAProxyContractTests {
 
     @Test func `users get the shares that were asked for, by the same process`() async throws {
         let lab = try await HAProxyLab()
-        let process = try await lab.balancer.runtime.process()
+        let process = try await lab.process()
         for share in [25, 1, 33, 100, 0] {
             let staged = try await lab.balancer.stage(try greenHas(share), token: firstToken)
             #expect(try await lab.balancer.commit(staged).split == (try greenHas(share)))
@@ -42,7 +42,7 @@ struct HAProxyContractTests {
                 "asked for \(share) %, seen \(shares)"
             )
         }
-        #expect(try await lab.balancer.runtime.process() == process)
+        #expect(try await lab.process() == process)
     }
 
     @Test func `sessions are counted by environment`() async throws {
@@ -56,6 +56,78 @@ struct HAProxyContractTests {
         }
         #expect(seen == 3)
         #expect(try await lab.balancer.connections(to: green) == 0)
+    }
+
+    @Test func `what an environment still has is closed, and counted`() async throws {
+        let lab = try await HAProxyLab()
+        let held = (0..<3).map { _ in WebClient.open(lab.door, get: "/hold") }
+        defer { for descriptor in held { close(descriptor) } }
+        var seen = 0
+        for _ in 0..<2000 where seen != 3 {
+            seen = try await lab.balancer.connections(to: blue)
+            await BlockingWork.run { MonotonicClock.pause(milliseconds: 5) }
+        }
+        try await lab.put(try greenHas(100))
+        #expect(try await lab.balancer.closeConnections(to: green) == 0)
+        #expect(try await lab.balancer.connections(to: blue) == 3)
+        #expect(try await lab.balancer.closeConnections(to: blue) == 3)
+        #expect(try await lab.balancer.connections(to: blue) == 0)
+        for descriptor in held {
+            // The client sees the end of its answer.
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            var count = 1
+            while count > 0 { count = read(descriptor, &bytes, bytes.count) }
+            #expect(count == 0)
+        }
+        let operated = lab.successor { $0.socket = lab.folder.path + "/operator.sock" }
+        guard case .forbidden = await failure({ _ = try await operated.closeConnections(to: blue) }) else {
+            Issue.record("closed without the right to")
+            return
+        }
+    }
+
+    @Test func `a static algorithm is told to take no weights while it runs`() async throws {
+        let lab = try await HAProxyLab(.init(backend: "balance source"))
+        let divided = await failure { _ = try await lab.balancer.stage(try greenHas(25), token: firstToken) }
+        #expect(divided?.message.contains("`balance source` does not follow weights") == true)
+        let staged = try await lab.balancer.stage(try greenHas(100), token: firstToken)
+        let error = await failure { _ = try await lab.balancer.commit(staged) }
+        #expect(error?.message.contains("hash-type consistent") == true, "\(String(describing: error))")
+        #expect(try await lab.balancer.observe().split?.live == blue)
+        #expect(lab.shares() == ["blue": 40])
+    }
+
+    @Test(
+        .enabled(if: geteuid() == 0 && isInstalled("socat"), "mounting needs root, the script socat"),
+        arguments: [HAProxyMode.weights, .map]
+    )
+    func `a full disk does not keep the traffic from going back`(_ mode: HAProxyMode) async throws {
+        for isScript in [false, true] {
+            let lab = try await HAProxyLab { $0.mode = mode }
+            try await lab.put(try greenHas(50))
+            let side = lab.folder.path + "/.bgdeploy"
+            for line in [
+                "cp -a \(side) \(side).kept", "mount -t tmpfs -o size=128k,mode=700 tmpfs \(side)",
+                "cp -a \(side).kept/. \(side)",
+                // Nor does it where somebody took away the room that is kept for it.
+                "rm -f \(side)/*ballast*", "dd if=/dev/zero of=\(side)/full bs=1k count=256 || true",
+            ] {
+                try #require(try HAProxyLab.run(["sh", "-c", line]) == 0, "\(line)")
+            }
+            defer { umount2(side, Int32(MNT_DETACH)) }
+            if isScript {
+                // It says that it could not do everything.
+                #expect(try HAProxyLab.run(["sh", side + "/rollback-haproxy.cfg.app.sh"]) != 0)
+            } else {
+                let seen = try await lab.successor().restore(by: Actor("ana"), reason: "bad")
+                #expect(seen.split?.live == blue)
+                #expect(
+                    seen.remarks.contains { $0.contains("no space") && $0.contains("was not raised") },
+                    "\(seen.remarks)"
+                )
+            }
+            #expect(lab.shares() == ["blue": 40])
+        }
     }
 
     @Test func `two backends of one file change together, forward and back`() async throws {
@@ -149,7 +221,7 @@ struct HAProxyContractTests {
         }
         let error = await failure { _ = try await lab.successor().restore(by: Actor("ana"), reason: "bad") }
         guard case .unknown(let text) = error else { Issue.record("\(String(describing: error))"); return }
-        #expect(text.contains("file asks for the stable environment"))
+        #expect(text.contains("files ask for the stable environment"))
         #expect(lab.folder.text("haproxy.cfg") == before)
     }
 
@@ -184,9 +256,7 @@ struct HAProxyContractTests {
         let staged = try await lab.balancer.stage(try greenHas(50), token: firstToken)
         // The running weights come first for a rising candidate, so the file fails after them.
         let folder = lab.folder.path
-        for words in [["mount", "--bind", lab.file, lab.file]] {
-            waitpid(try LabProcess(words).id, nil, 0)
-        }
+        try HAProxyLab.run(["mount", "--bind", lab.file, lab.file])
         let error = await failure { _ = try await lab.balancer.commit(staged) }
         umount2(folder + "/haproxy.cfg", Int32(MNT_DETACH))
         guard case .notInForce(let text) = error else { Issue.record("\(String(describing: error))"); return }

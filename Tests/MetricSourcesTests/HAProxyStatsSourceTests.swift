@@ -127,7 +127,7 @@ struct HAProxyStatsSourceTests {
         _ = try startHAProxy(lab, blue.address, blue.address)
         let source = HAProxyStatsSource(
             socket: lab.path("admin.sock"),
-            backend: backend,
+            backends: [.blue: backend, .green: backend],
             servers: [.blue: ["blue1"], .green: [green]]
         )
         let error = await #expect(throws: MetricsError.self) { try await source.open() }
@@ -136,6 +136,32 @@ struct HAProxyStatsSourceTests {
             return
         }
         #expect(text.contains(words))
+    }
+
+    @Test func `environments with backends of their own are counted there`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer(.init(status: 500)))
+        let other = Sockets.freePort()
+        let more = """
+            server blue1 \(blue.address)
+            backend app_green
+                server green1 \(green.address)
+            frontend other
+                bind 127.0.0.1:\(other)
+                default_backend app_green
+            backend rest
+            """
+        let port = try startHAProxy(lab, blue.address, green.address, backend: more)
+        let source = HAProxyStatsSource(
+            socket: lab.path("admin.sock"),
+            backends: [.blue: "app", .green: "app_green"],
+            servers: [.blue: [blue.address], .green: [green.address]]
+        )
+        try await source.open()
+        for _ in 0..<4 { #expect(Sockets.get(port) == 200) }
+        for _ in 0..<2 { #expect(Sockets.get(other) == 500) }
+        let found = try await samples(source, atLeast: 6)
+        #expect(found == [.blue: TrafficSample(requests: 4), .green: TrafficSample(requests: 2, errors: 2)])
+        await source.close()
     }
 
     @Test func `a socket that is not there is unusable`() async throws {
@@ -150,7 +176,7 @@ struct HAProxyStatsSourceTests {
     private func source(_ lab: Lab, _ blue: String, _ green: String) -> HAProxyStatsSource {
         HAProxyStatsSource(
             socket: lab.path("admin.sock"),
-            backend: "app",
+            backends: [.blue: "app", .green: "app"],
             servers: [.blue: [blue], .green: [green]]
         )
     }

@@ -136,6 +136,5 @@ struct RandomTextTests {
             let isKept = edited.servers.map(\.address) == upstream.servers.map(\.address)
             #expect(isSet && isKept, "seed \(seed): \(String(decoding: text, as: UTF8.self))")
         }
-        _ = parsed.includes
     }
 }

@@ -76,6 +76,17 @@ struct EditingTests {
         #expect(parsed.upstreams(named: "app").map(\.handle) == [upstream.handle])
     }
 
+    // A second or two of work; looking back to the line's start for each server would be many minutes.
+    @Test(.timeLimit(.minutes(3)))
+    func `the servers of a long line are edited in time proportional to their number`() throws {
+        let servers = (0..<60_000).map { "server 10.0.0.1:\($0);" }.joined()
+        var parsed = try configuration("upstream app{\(servers)}")
+        let upstream = try #require(parsed.upstreams(named: "app").first)
+        parsed.set(upstream.servers.map { ($0.index, .weight(2)) }, in: upstream.handle)
+        let edited = try #require(parsed.upstreams(named: "app").first)
+        #expect(edited.servers.count == 60_000 && edited.servers.allSatisfy { $0.weight == 2 })
+    }
+
     @Test func `odd but valid text keeps everything else`() throws {
         let odd =
             "# head { not a block }\r\n" + "upstream  other{server 127.0.0.1:1;}upstream app{ # same line\n"

@@ -66,32 +66,31 @@ struct ParsingTests {
         #expect(parsed.arguments(ofFirst: "pid", in: ["http"]) == nil)
     }
 
-    @Test func `includes are listed with their blocks`() throws {
-        let text =
-            "include a;\nevents { }\nhttp {\n include 'conf.d/*.conf';\n server { location / { } include b; } }\ninclude c;"
-        let includes = try configuration(text).includes
-        #expect(includes.map(\.pattern) == ["a", "conf.d/*.conf", "b", "c"])
-        #expect(includes.map(\.line) == [1, 4, 5, 6])
-        #expect(includes.map(\.context) == [[], ["http"], ["http", "server"], []])
+    @Test func `an upstream lists the files that it includes`() throws {
+        let text = "include no;\nupstream app {\n include 'a*.conf';\n server a; include b;\n}\ninclude no;"
+        let includes = try configuration(text).upstreams(named: "app")[0].includes
+        #expect(includes.map(\.pattern) == ["a*.conf", "b"])
+        #expect(includes.map(\.line) == [3, 4])
     }
 
-    @Test func `upstreams are those of http, of stream and of the top, nowhere else`() throws {
+    @Test func `upstreams are blocks wherever they stand, but not words, comments or Lua`() throws {
         let text = """
             # upstream no { server x; }
             upstream app { server a; }
             http { upstream "a\\\\b" { least_conn; zone z 64k; server b; include more; }
               map $x $upstream { upstream no; }
               server { return 200 'upstream no { server c; }'; content_by_lua_block { upstream = { no } } } }
+            tcp { upstream relay { server e; check interval=3000; } }
             stream { upstream app { server unix:/run/x weight=3 down backup; server d weight=2 weight=07; } }
             """
         let parsed = try configuration(text)
-        #expect(parsed.upstreamNames == ["app", "a\\b", "app"])
+        #expect(parsed.upstreamNames == ["app", "a\\b", "relay", "app"])
         let both = parsed.upstreams(named: "app")
-        #expect(both.map(\.line) == [2, 6])
+        #expect(both.map(\.line) == [2, 7])
         #expect(both[0].balancing == nil && !both[0].hasZone)
         let server = both[1].servers[0]
         #expect(server.address == "unix:/run/x" && server.weight == 3 && server.isDown && server.isBackup)
-        #expect(server.line == 6 && server.column == 25 && server.index == 0)
+        #expect(server.line == 7 && server.index == 0)
         #expect(both[1].servers[1].weight == 7)
         let quoted = try #require(parsed.upstreams(named: "a\\b").first)
         #expect(quoted.balancing == "least_conn" && quoted.hasZone)

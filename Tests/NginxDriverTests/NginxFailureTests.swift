@@ -10,59 +10,6 @@ import Testing
 /// What is true after nginx, the file or somebody else did not do as asked.
 @Suite(.enabled(if: isInstalled("nginx"), "nginx is not installed"))
 struct NginxFailureTests {
-    private func failure(_ body: () async throws -> Void) async -> LoadBalancerError? {
-        do {
-            try await body()
-        } catch {
-            return error as? LoadBalancerError
-        }
-        return nil
-    }
-
-    private func expectUntouched(
-        _ lab: NginxLab,
-        _ before: FileContents,
-        at place: SourceLocation = #_sourceLocation
-    ) async throws {
-        let after = try SafeFile.read(lab.file)
-        #expect(after.bytes == before.bytes, sourceLocation: place)
-        #expect(after.modified == before.modified, sourceLocation: place)
-        #expect(lab.shares() == ["blue": 40], sourceLocation: place)
-    }
-
-    @Test func `a reload that says yes and does nothing is found out, and undone`() async throws {
-        let lab = try await NginxLab { $0.reload = $0.test.dropLast() + ["-s", "reload"] }
-        let before = try SafeFile.read(lab.file)
-        let taken = WebBackend("other")
-        try lab.folder.write(
-            "nginx.conf",
-            NginxLab.main(lab.folder.path, extra: "server { listen \(taken.address); }")
-        )
-        let staged = try await lab.balancer.stage(try greenHas(100), token: firstToken)
-        let error = await failure { _ = try await lab.balancer.commit(staged) }
-        guard case .notInForce(let text) = error else { Issue.record("\(String(describing: error))"); return }
-        #expect(text.contains("[emerg]") && text.contains(taken.address))
-        try await expectUntouched(lab, before)
-        try lab.folder.write("nginx.conf", NginxLab.main(lab.folder.path))
-        #expect(try await lab.balancer.observe().split?.live == blue)
-    }
-
-    @Test func `a stopped master is found out, and nothing lands when it goes on`() async throws {
-        let lab = try await NginxLab { $0.reloadDeadline = 200 }
-        let before = try SafeFile.read(lab.file)
-        let staged = try await lab.balancer.stage(try greenHas(100), token: firstToken)
-        kill(lab.master, SIGSTOP)
-        let error = await failure { _ = try await lab.balancer.commit(staged) }
-        guard case .notInForce(let text) = error else { Issue.record("\(String(describing: error))"); return }
-        #expect(text.contains("stopped"))
-        let workers = NginxMaster(lab.master)?.activeWorkers() ?? []
-        kill(lab.master, SIGCONT)
-        try await eventually("the pending reload") {
-            NginxMaster(lab.master)?.activeWorkers().isDisjoint(with: workers) ?? false
-        }
-        try await expectUntouched(lab, before)
-    }
-
     @Test func `an invalid configuration is refused with nginx's complaint`() async throws {
         let lab = try await NginxLab()
         let before = try SafeFile.read(lab.file)
@@ -158,8 +105,11 @@ struct NginxFailureTests {
         #expect(error?.message.contains("bgdeploy traffic set") == true)
     }
 
-    @Test func `the script beside the file brings the stable environment back alone`() async throws {
-        let lab = try await NginxLab()
+    @Test(arguments: NginxLieTests.modes)
+    func `the script beside the file brings the stable environment back alone`(
+        mode: NginxMode
+    ) async throws {
+        let lab = try await NginxLab { $0.mode = mode }
         let before = lab.folder.text("app.conf")
         _ = try await lab.balancer.commit(try await lab.balancer.stage(try greenHas(30), token: firstToken))
         let script = try LabProcess(["sh", lab.folder.path + "/.bgdeploy/rollback-app.conf.app.sh"])

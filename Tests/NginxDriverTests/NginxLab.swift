@@ -22,14 +22,7 @@ final class NginxLab: Sendable {
 
     init(_ change: (inout NginxSettings) -> Void = { _ in }) async throws {
         let path = folder.path
-        try folder.write(
-            "app.conf",
-            "# edge\nupstream app {\n    zone app 64k;\n    server \(blueServer.address) max_fails=0;\n"
-                + "    server \(greenServer.address) max_fails=0 down; # idle\n}\n"
-        )
-        try folder.write("nginx.conf", Self.main(path))
         let command = ["nginx", "-c", "\(path)/nginx.conf", "-e", "\(path)/error.log"]
-        process = try LabProcess(command + ["-g", "daemon off;"])
         var settings = NginxSettings(
             file: "\(path)/app.conf",
             upstream: "app",
@@ -40,8 +33,22 @@ final class NginxLab: Sendable {
             ],
             service: "app"
         )
+        // Patience for a machine that is busy; what is to fail in time says so.
+        settings.reloadDeadline = 60_000
         change(&settings)
         self.settings = settings
+        if settings.mode == .generated {
+            let text = try GeneratedText.bytes(for: Split(green, .zero, other: blue), settings)
+            try folder.write("app.conf", String(decoding: text, as: UTF8.self))
+        } else {
+            try folder.write(
+                "app.conf",
+                "# edge\nupstream app {\n    zone app 64k;\n    server \(blueServer.address) max_fails=0;\n"
+                    + "    server \(greenServer.address) max_fails=0 down; # idle\n}\n"
+            )
+        }
+        try folder.write("nginx.conf", Self.main(path, mode: settings.mode))
+        process = try LabProcess(command + ["-g", "daemon off;"])
         balancer = NginxBalancer(settings, timekeeper: LabClock())
         let door = door
         try await eventually("nginx answers") { !WebClient.get(door).isEmpty }
@@ -63,22 +70,66 @@ final class NginxLab: Sendable {
 
     func end() { process.end() }
 
+    /// The main configuration, with `extra` in `http`.
+    func main(extra: String = "") -> String { Self.main(folder.path, mode: settings.mode, extra: extra) }
+
+    /// Makes nginx load what is on disk, as somebody else would.
+    func reload() async throws {
+        let before = NginxMaster(master)?.activeWorkers() ?? []
+        let master = master
+        kill(master, SIGHUP)
+        try await eventually("new workers alone") {
+            let now = NginxMaster(master)?.activeWorkers() ?? []
+            return !now.isEmpty && now.isDisjoint(with: before)
+        }
+    }
+
     func shares(of count: Int = 40) -> [String: Int] { WebClient.shares(door, of: count) }
 
-    static func main(_ path: String, extra: String = "") -> String {
-        """
-        \(geteuid() == 0 ? "user root;" : "") worker_processes 2; pid \(path)/nginx.pid;
-        error_log \(path)/error.log notice;
-        events { worker_connections 512; }
-        http {
-          access_log off;
-          client_body_temp_path \(path)/b; proxy_temp_path \(path)/p; fastcgi_temp_path \(path)/f;
-          uwsgi_temp_path \(path)/u; scgi_temp_path \(path)/s;
-          include \(path)/app.conf;
-          server { listen unix:\(path)/door.sock; location / { proxy_pass http://app; } }
-          \(extra)
-        }
+    static func main(_ path: String, mode: NginxMode = .weights, extra: String = "") -> String {
+        let isGenerated = mode == .generated
+        let answers =
+            "location = /generation { return 200 \"$app_generation\\n\"; } "
+            + "location = /pool { return 200 $app_pool; }"
+        return """
+            \(geteuid() == 0 ? "user root;" : "") worker_processes 2; pid \(path)/nginx.pid;
+            error_log \(path)/error.log notice;
+            events { worker_connections 512; }
+            http {
+              access_log off; proxy_read_timeout 600s;
+              client_body_temp_path \(path)/b; proxy_temp_path \(path)/p; fastcgi_temp_path \(path)/f;
+              uwsgi_temp_path \(path)/u; scgi_temp_path \(path)/s;
+              include \(path)/app.conf;
+              server {
+                listen unix:\(path)/door.sock;
+                location / { proxy_pass http://\(isGenerated ? "$app_pool" : "app"); }
+                \(isGenerated ? answers : "")
+              }
+              \(extra)
+            }
 
-        """
+            """
     }
+}
+
+/// What `body` failed with.
+func failure(_ body: () async throws -> Void) async -> LoadBalancerError? {
+    do {
+        try await body()
+    } catch {
+        return error as? LoadBalancerError
+    }
+    return nil
+}
+
+/// Expects the file with its old time, and everybody on blue.
+func expectUntouched(
+    _ lab: NginxLab,
+    _ before: FileContents,
+    at place: SourceLocation = #_sourceLocation
+) async throws {
+    let after = try SafeFile.read(lab.file)
+    #expect(after.bytes == before.bytes, sourceLocation: place)
+    #expect(after.modified == before.modified, sourceLocation: place)
+    #expect(lab.shares() == ["blue": 40], sourceLocation: place)
 }

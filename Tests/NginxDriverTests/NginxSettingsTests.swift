@@ -40,4 +40,19 @@ struct NginxSettingsTests {
             #expect(complaints.contains { $0.contains(part) }, "\(part) in \(complaints)")
         }
     }
+
+    @Test func `a probe is refused where nothing would answer it, and where it is no URL`() {
+        let entry = [("nginx", scalar("app.conf")), ("upstream", scalar("app"))]
+        let url = "http://127.0.0.1/.well-known/bgdeploy/app"
+        for (mode, probe, part) in [
+            ("weights", url, "in `mode: weights` the file is yours"),
+            ("generated", "127.0.0.1", "must be a URL"),
+            ("generated", url, nil),
+        ] {
+            let (settings, complaints) = decode(entry + [("mode", scalar(mode)), ("probe", scalar(probe))])
+            #expect(settings?.probe == (part == nil ? url : nil))
+            #expect(complaints.count == (part == nil ? 0 : 1))
+            if let part { #expect(complaints.first?.contains(part) == true) }
+        }
+    }
 }

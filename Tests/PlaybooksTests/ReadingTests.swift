@@ -1,5 +1,6 @@
 import DeployCore
 import DeployPorts
+import Foundation
 import Playbooks
 import Testing
 import TrafficJudgement
@@ -65,6 +66,33 @@ import TrafficJudgement
             Book.mistakes(in: Book.base + "monitor: { for: ä, metrics: 5 }\n"),
             [("8:17", []), ("8:29", ["`5`"])]
         )
+    }
+
+    @Test func `chosen users come before all others, and a canary for the rest`() throws {
+        let text = "strategy: { ab: { header: X-User-Id, values: [12, '34', 12] }, sticky: cookie:sid"
+        let alone = try Book.loaded(text + " }\n")
+        #expect(alone.strategy.shares == [.zero, .full])
+        #expect(alone.strategy.hold == .minutes(10))
+        #expect(alone.strategy.hasChosenUsers)
+        let both = try Book.loaded(text + ", canary: [25%, 100%], hold: 1m }\n")
+        #expect(both.strategy.shares == [.zero, Percent(25), .full])
+        let shift = try Book.plan(both).plan.phases.lazy.compactMap {
+            if case .shift(let phase) = $0 { phase } else { nil }
+        }.first
+        #expect(shift?.exposures.map(\.description) == ["chosen users", "25 % and chosen users", "100 %"])
+        let seen = StubCatalogue.context(of: both)
+        #expect(seen?.sticky == .cookie("sid"))
+        #expect(seen?.chosenUsers == ChosenUsers(key: .header("X-User-Id"), values: ["12", "34"]))
+    }
+
+    @Test func `a list of users is read from a file, one a line`() throws {
+        let folder = URL.temporaryDirectory.appending(path: "bgdeploy-users-\(UInt64.random(in: 0 ... .max))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "users")
+        try Data("# staff\n ana@example \r\n\nbob\nbob\n".utf8).write(to: file)
+        let playbook = try Book.loaded("strategy: { ab: { cookie: id, file: '\(file.path)' } }\n")
+        #expect(StubCatalogue.context(of: playbook)?.chosenUsers?.values == ["ana@example", "bob"])
     }
 
     @Test func `what is not written has careful defaults`() throws {

@@ -29,6 +29,7 @@ import Testing
                 + "green: { url: 'http://b', servers: [b] } }\nbalancers: [{ nginx: /a, upstream: b }]\n"
         ),
         Section("strategy", text: "strategy: { canary: [100%], \(unknown): 1 }\n"),
+        Section("strategy", "ab", text: "strategy: { ab: { cookie: a, values: [b], \(unknown): 1 } }\n"),
         Section("drain", text: "drain: { \(unknown): 1 }\n"),
         Section(
             "drain",

@@ -12,14 +12,14 @@ package struct Bgdeploy: AsyncParsableCommand {
                 subcommands: [
                     RunCommand.self, PlanCommand.self, ResumeCommand.self, ApproveCommand.self,
                     PromoteCommand.self,
-                    PauseCommand.self, AbortCommand.self, RollbackCommand.self,
+                    PauseCommand.self, AbortCommand.self, RollbackCommand.self, AdoptCommand.self,
                 ]
             ),
             CommandGroup(
                 name: "Looking",
                 subcommands: [
                     StatusCommand.self, HealthCommand.self, TrafficCommand.self, HistoryCommand.self,
-                    EventsCommand.self, ReportCommand.self, AuditCommand.self,
+                    EventsCommand.self, ReportCommand.self, AuditCommand.self, JudgeCommand.self,
                 ]
             ),
             CommandGroup(

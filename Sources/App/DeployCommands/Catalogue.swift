@@ -31,10 +31,11 @@ extension Catalogue {
                 reader.diagnostics.report(log.position, error.message)
             }
         }
-        return ConfiguredBalancer(
-            balancer: NginxBalancer(settings, timekeeper: SystemClock()),
-            source: source
-        )
+        let balancer: any LoadBalancer =
+            settings.mode == .switchboard
+            ? NginxSwitchboard(settings, timekeeper: SystemClock())
+            : NginxBalancer(settings, timekeeper: SystemClock())
+        return ConfiguredBalancer(balancer: balancer, source: source)
     }
 
     private static let haproxy = BalancerKind(key: "haproxy", schema: HAProxySettings.schema) {
@@ -43,7 +44,10 @@ extension Catalogue {
         guard let settings = HAProxySettings.settings(from: &reader, context) else { return nil }
         let source = HAProxyStatsSource(
             socket: settings.socket,
-            backend: settings.backend,
+            backends: Dictionary(
+                context.environments.map { ($0.name, settings.backend(of: $0)) },
+                uniquingKeysWith: { first, _ in first }
+            ),
             servers: Dictionary(context.environments.map { ($0.name, $0.servers) }) { $0 + $1 }
         )
         return ConfiguredBalancer(

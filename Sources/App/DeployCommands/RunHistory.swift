@@ -15,7 +15,7 @@ struct RecordedRun: Sendable {
             return state.settledSplit
         }
         guard let tenths = note.facts[Note.candidateTenths].flatMap({ Int($0) }) else { return nil }
-        return Percent(tenths: tenths).map { state.plan.split(candidate: $0) }
+        return Percent(tenths: tenths).map { state.plan.split(candidate: Exposure($0)) }
     }
     var lastEvent: Int { entries.last?.sequence ?? 0 }
 }

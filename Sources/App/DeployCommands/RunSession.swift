@@ -179,42 +179,30 @@ struct RunSession: Sendable {
     }
 
     /// What a resumed run is told first, by looking at the world.
-    ///
-    /// Traffic that somebody put back meanwhile (in an emergency, by the script, by hand) stays back:
-    /// that is the run's rollback. A split that nobody can explain is not gone on from.
     private func orders(
         _ mark: BalancerMark,
         _ state: RunState,
         _ service: Service
     ) async throws(CommandFailure) -> PostedCommand? {
-        let now = clock.now()
-        func rollback(_ by: Actor, _ reason: String) -> PostedCommand {
-            PostedCommand(command: .rollback(gradual: false), by: by, reason: reason, at: now)
-        }
-        guard !state.isSettled else { return nil }
-        if let emergency = mark.emergency {
-            return rollback(emergency.by, "emergency rollback: \(emergency.reason)")
-        }
-        if mark.token.epoch > state.plan.epoch ?? mark.token.epoch {
-            return rollback(.bgdeploy, "the rollback script beside a balancer was run meanwhile")
-        }
-        if !state.isRouting, case .forward = state.stage {
-            let split = try await service.observedSplit()
-            if !split.isNearly(state.split) {
-                guard split.live == state.plan.stable else {
-                    throw CommandFailure(
-                        .failed,
-                        """
-                        the run left \(state.split), found \(split): somebody else changed the traffic
-                        It is left as it is. Take it back: bgdeploy rollback
-                        """
-                    )
-                }
-                return rollback(.bgdeploy, "the traffic was put back to \(state.plan.stable) meanwhile")
+        var seen: [(name: String, split: Split?)] = []
+        if TakeoverOrder.looksAtTraffic(state, mark) {
+            do throws(BalancerFleet.Failure) {
+                seen = try await service.fleet.splits()
+            } catch {
+                throw CommandFailure(error.isMisconfigured ? .badInput : .unavailable, error.reason)
             }
         }
-        guard state.pause != nil else { return nil }
-        return PostedCommand(command: .proceed, by: workplace.actor, reason: nil, at: now)
+        do throws(TakeoverOrder.Unexplained) {
+            return try TakeoverOrder.first(
+                for: state,
+                mark,
+                seen: seen,
+                resumedBy: workplace.actor,
+                at: clock.now()
+            )
+        } catch {
+            throw CommandFailure(.failed, error.message)
+        }
     }
 
     /// The run's own playbook, frozen when it began, and its steps as this version makes them.

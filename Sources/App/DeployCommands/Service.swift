@@ -17,6 +17,7 @@ struct Service: Sendable {
         fleet = BalancerFleet(
             playbook.balancers.map(\.balancer),
             environments: playbook.environments,
+            whenUnreachable: playbook.unreachable,
             probe: Catalogue.probe,
             clock: clock
         )

@@ -12,8 +12,8 @@ public enum Effect: Hashable, Codable, Sendable {
     case approval(step: Step, people: Int, until: Timestamp)
     /// Answer `.succeeded` at `until`.
     case wait(step: StepID, until: Timestamp)
-    /// Make `candidate` the candidate's share at every balancer, verified, or change nothing.
-    case route(candidate: Percent)
+    /// Make `candidate` what the candidate has at every balancer, verified, or change nothing.
+    case route(candidate: Exposure)
     /// Judge the traffic; answer by `.judged`.
     case watch(watch: Watch)
     /// Wait until the stable environment has no connections or `until` has passed.
@@ -33,11 +33,11 @@ public struct Watch: Hashable, Codable, Sendable {
     }
 
     public let purpose: Purpose
-    public let candidate: Percent
+    public let candidate: Exposure
     public let since: Timestamp
     public let until: Timestamp
 
-    public init(purpose: Purpose, candidate: Percent, since: Timestamp, until: Timestamp) {
+    public init(purpose: Purpose, candidate: Exposure, since: Timestamp, until: Timestamp) {
         self.purpose = purpose
         self.candidate = candidate
         self.since = since

@@ -43,8 +43,15 @@ public struct Plan: Hashable, Codable, Sendable {
         self.playbookDigest = playbookDigest
     }
 
-    /// The split in which the candidate has `share`.
-    public func split(candidate share: Percent) -> Split { Split(candidate, share, other: stable) }
+    /// The split in which the candidate has `exposure`.
+    public func split(candidate exposure: Exposure) -> Split {
+        Split(
+            candidate,
+            exposure.share,
+            other: stable,
+            chosen: exposure.hasChosenUsers ? candidate : nil
+        )
+    }
 }
 
 /// The names of the phases, in the order in which a run goes through them unless the playbook says otherwise.
@@ -146,11 +153,19 @@ public struct DrainPhase: Hashable, Codable, Sendable {
     public let grace: Span
     /// What happens when connections are left after the grace.
     public let whenNotEmpty: Step.OnFailure
+    /// Whether the balancers close what is left after the grace; `nil` in plans of older versions.
+    public let closesRest: Bool?
 
-    public init(request: Step? = nil, grace: Span = .seconds(30), whenNotEmpty: Step.OnFailure = .proceed) {
+    public init(
+        request: Step? = nil,
+        grace: Span = .seconds(30),
+        whenNotEmpty: Step.OnFailure = .proceed,
+        closesRest: Bool = false
+    ) {
         self.request = request
         self.grace = grace
         self.whenNotEmpty = whenNotEmpty
+        self.closesRest = closesRest ? true : nil
     }
 }
 
@@ -158,17 +173,24 @@ public struct DrainPhase: Hashable, Codable, Sendable {
 public struct SwitchPhase: Hashable, Codable, Sendable {
     /// The candidate's shares, rising, the last one 100 %.
     ///
-    /// Never empty.
+    /// Never empty. With chosen users the first may be 0: nobody else.
     public let shares: [Percent]
     /// How long each share but the last is watched before the next.
     public let hold: Span
+    /// Whether the chosen users go to the candidate with the first share; `nil` in plans of older versions.
+    public let chosenUsers: Bool?
 
-    /// - Precondition: `shares` rises and ends with 100 %.
-    public init(shares: [Percent], hold: Span = .zero) {
+    /// - Precondition: `shares` rises from above 0, or from 0 with chosen users, and ends with 100 %.
+    public init(shares: [Percent], hold: Span = .zero, chosenUsers: Bool = false) {
         precondition(shares.last == .full && zip(shares, shares.dropFirst()).allSatisfy { $0 < $1 })
+        precondition(chosenUsers || shares.first != .zero)
         self.shares = shares
         self.hold = hold
+        self.chosenUsers = chosenUsers ? true : nil
     }
+
+    /// What the candidate has at each step.
+    public var exposures: [Exposure] { shares.map { Exposure($0, chosenUsers: chosenUsers == true) } }
 
     public static let instant = SwitchPhase(shares: [.full])
 }

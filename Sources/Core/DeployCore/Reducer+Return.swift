@@ -7,7 +7,7 @@ extension Draft {
     mutating func turnBack(_ reason: String, gradually: Bool = false) {
         cancelPending()
         state.pause = nil
-        var shares = gradually ? state.plan.rollback.gradual.filter { $0 < state.confirmedShare } : []
+        var shares = gradually ? state.plan.rollback.gradual.filter { $0 < state.confirmed.share } : []
         if shares.isEmpty { shares = [.zero] }
         state.stage = .returning(
             journey: RunState.ReturnJourney(reason: reason, shares: shares, leg: .routing, attempt: 1)
@@ -20,7 +20,7 @@ extension Draft {
         guard case .returning(let journey) = state.stage else { return }
         guard !state.pending.contains(where: { $0.effect.isRouting }) else { return }
         guard state.hasMovedTraffic else { return concludeIfSettled() }
-        issue(.route(candidate: journey.shares[0]))
+        issue(.route(candidate: Exposure(journey.shares[0])))
     }
 
     mutating func settleReturn(_ journey: RunState.ReturnJourney, _ pending: PendingEffect, _ answer: Answer)

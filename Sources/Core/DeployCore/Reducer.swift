@@ -135,18 +135,18 @@ struct Draft {
         // Who finds a run that only waits has not found a crash.
         if isInFlight { state.takeovers = min(state.takeovers + 1, RunState.takeoverLimit) }
         let mayHaveLanded = state.pending.contains { pending in
-            if case .route(let share) = pending.effect { share > .zero } else { false }
+            if case .route(let exposure) = pending.effect { !exposure.isNone } else { false }
         }
         if mayHaveLanded { state.hasMovedTraffic = true }
     }
 
-    /// A share that may have been in force for a moment counts as moved traffic.
+    /// What may have been in force for a moment counts as moved traffic.
     private mutating func learnOfTraffic(from effect: Effect, _ answer: Answer) {
-        guard case .route(let share) = effect else { return }
+        guard case .route(let exposure) = effect else { return }
         switch answer {
         case .succeeded:
-            state.confirmedShare = share
-            if share > .zero { state.hasMovedTraffic = true }
+            state.confirmed = exposure
+            if !exposure.isNone { state.hasMovedTraffic = true }
         case .failed(_, .unknown): state.hasMovedTraffic = true
         case .failed(_, .unchanged), .judged: break
         }

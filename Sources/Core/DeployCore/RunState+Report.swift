@@ -56,7 +56,7 @@ extension RunState {
     /// Whether nothing is lost while no process drives the run: it waits for a person, and the candidate has no
     /// traffic that somebody would have to watch.
     public var isAtRest: Bool {
-        guard confirmedShare == .zero, case .forward = stage else { return false }
+        guard confirmed.isNone, case .forward = stage else { return false }
         return pending.allSatisfy { if case .approval = $0.effect { true } else { false } }
     }
 
@@ -72,7 +72,7 @@ extension RunState {
         }
     }
 
-    public var split: Split { plan.split(candidate: confirmedShare) }
+    public var split: Split { plan.split(candidate: confirmed) }
 
     private var isWaiting: Bool { waiting.map { $0.kind != "monitor" && $0.kind != "drain" } ?? false }
 
@@ -86,7 +86,7 @@ extension RunState {
                 return Waiting(kind: "wait", until: until, title: followUp ?? "\(step)")
             case .watch(let watch):
                 let kind = watch.purpose == .monitor ? "monitor" : "hold"
-                return Waiting(kind: kind, until: watch.until, title: "\(watch.candidate) % watched")
+                return Waiting(kind: kind, until: watch.until, title: "\(watch.candidate) watched")
             case .drain(let until):
                 return Waiting(kind: "drain", until: until, title: "connections to \(plan.stable)")
             case .step, .route: continue

@@ -4,8 +4,8 @@
 public struct RunState: Hashable, Codable, Sendable {
     public let plan: Plan
     public internal(set) var stage: Stage
-    /// The candidate's share that the balancers last confirmed, not the one last asked for.
-    public internal(set) var confirmedShare: Percent
+    /// What the balancers last confirmed that the candidate has, not what was last asked for.
+    public internal(set) var confirmed: Exposure
     /// Whether the candidate has, or may have, had traffic in this run.
     public internal(set) var hasMovedTraffic: Bool
     public internal(set) var pause: Pause?
@@ -20,7 +20,7 @@ public struct RunState: Hashable, Codable, Sendable {
     public init(plan: Plan) {
         self.plan = plan
         stage = .idle
-        confirmedShare = .zero
+        confirmed = .none
         hasMovedTraffic = false
         pause = nil
         pending = []

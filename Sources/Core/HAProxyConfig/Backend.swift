@@ -40,6 +40,4 @@ package struct BackendServer: Hashable, Sendable {
     package let isConditional: Bool
     /// Counts from 1.
     package let line: Int
-    /// Counts bytes from 1.
-    package let column: Int
 }

@@ -19,8 +19,8 @@ extension HAProxyConfiguration {
         let section = sections[index]
         var balance: String?
         var hasServerTemplate = false
-        for source in [defaults(of: index).map { sections[$0].statements }, section.statements] {
-            for statement in source.map({ statements[$0] }) ?? [] {
+        for source in defaults(of: index).map({ sections[$0].statements }) + [section.statements] {
+            for statement in statements[source] {
                 switch keyword(of: statement) {
                 case "balance": balance = name(of: statement)
                 case "server-template": hasServerTemplate = true
@@ -50,8 +50,7 @@ extension HAProxyConfiguration {
             isDisabled: line.parameters.isDisabled,
             isBackup: line.parameters.isBackup,
             isConditional: statement.isConditional,
-            line: statement.line,
-            column: column(of: words[statement.words.lowerBound].range.lowerBound)
+            line: statement.line
         )
     }
 
@@ -67,7 +66,7 @@ extension HAProxyConfiguration {
     /// The servers of a section, each with the `default-server` lines that stand before it.
     func servers(of section: Int) -> [ServerLine] {
         var inherited = ServerParameters()
-        if let defaults = defaults(of: section) {
+        for defaults in defaults(of: section) {
             for index in sections[defaults].statements { readDefault(index, into: &inherited) }
         }
         var found: [ServerLine] = []
@@ -95,14 +94,31 @@ extension HAProxyConfiguration {
         parameters.read(settings, of: self)
     }
 
-    /// The `defaults` section that applies: the one named behind `from`, else the last one before.
-    private func defaults(of section: Int) -> Int? {
-        let earlier = sections[..<section].indices.filter { sections[$0].kind == .defaults }
-        let words = statements[sections[section].head].words
-        if let from = words.first(where: { text(of: $0) == "from" }), from + 1 < words.upperBound {
-            let wanted = text(of: from + 1)
-            return earlier.last { name(of: statements[sections[$0].head]) == wanted }
+    /// The `defaults` sections that apply, those that others begin `from` first.
+    ///
+    /// A backend without `from` begins with the last one before it, a `defaults` without it with nothing.
+    private func defaults(of section: Int) -> [Int] {
+        var chain: [Int] = []
+        var section = section
+        while true {
+            let wanted = origin(of: section)
+            if wanted == nil, sections[section].kind == .defaults { return chain.reversed() }
+            let next = sections[..<section].lastIndex { candidate in
+                candidate.kind == .defaults
+                    && (wanted == nil || name(of: statements[candidate.head]) == wanted)
+            }
+            guard let next else { return chain.reversed() }
+            chain.append(next)
+            section = next
         }
-        return earlier.last
+    }
+
+    /// The name behind `from` in the section's head.
+    private func origin(of section: Int) -> String? {
+        let words = statements[sections[section].head].words.dropFirst(2)
+        guard let from = words.first(where: { text(of: $0) == "from" }), from + 1 < words.upperBound else {
+            return nil
+        }
+        return text(of: from + 1)
     }
 }

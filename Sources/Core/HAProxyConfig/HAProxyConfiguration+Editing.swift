@@ -1,9 +1,11 @@
 extension HAProxyConfiguration {
     /// Gives servers of one backend their weights, and changes nothing but their `weight` words.
     ///
-    /// A number is changed where it stands, in its quotes; all of them, where a server has several. Where
-    /// there is none, ` weight N` goes behind the address; weight 1 is not written where no `default-server`
-    /// could say otherwise. Setting the same again changes no byte.
+    /// A number is changed where it stands, in its quotes, or put behind a last `weight` that has none; all of
+    /// them, where a server has several. Where there is none, ` weight N` goes behind the address; weight 1 is
+    /// not written where no `default-server` could say otherwise. Words that are an environment variable may
+    /// turn out empty, which hides what is behind them, or bring a weight (`"${OPTIONS[*]}"`): the weight then
+    /// stands before and behind them. Setting the same again changes no byte.
     ///
     /// - Precondition: `backend` comes from this configuration, each `server` is an index of its servers and
     ///   each weight is 0 through 256. Of several assignments to one server the last counts.
@@ -40,16 +42,34 @@ extension HAProxyConfiguration {
     }
 
     private func edits(of server: ServerLine, to weight: Int) -> [Edit] {
-        guard server.parameters.weightWords.isEmpty else {
-            return server.parameters.weightWords
-                .filter { Int(text(of: $0)) != weight }
-                .map { Edit(range: words[$0].range, text: quoted(weight, like: $0)) }
+        let parameters = server.parameters
+        let numbers = parameters.weightWords
+        let given = numbers + (parameters.openWeight.map { [$0] } ?? [])
+        let unanswered = parameters.lists.last.flatMap { list in given.contains { $0 > list } ? nil : list }
+        let isMissing =
+            if let first = given.first {
+                parameters.variables.contains { $0 < first }
+            } else {
+                weight != 1 || parameters.hasDefaults || unanswered != nil
+            }
+        let address = statements[server.statement].words.lowerBound + 2
+        var edits: [Edit] = []
+        if isMissing {
+            edits.append(insertion(of: "weight \(weight)", behind: address))
         }
-        if weight == 1, !server.parameters.hasDefaults { return [] }
-        let address = words[statements[server.statement].words.lowerBound + 2].range
+        for word in numbers where Int(text(of: word)) != weight {
+            edits.append(Edit(range: words[word].range, text: quoted(weight, like: word)))
+        }
+        if let word = parameters.openWeight { edits.append(insertion(of: "\(weight)", behind: word)) }
+        if let unanswered { edits.append(insertion(of: "weight \(weight)", behind: unanswered)) }
+        return edits
+    }
+
+    private func insertion(of text: String, behind word: Int) -> Edit {
+        let range = words[word].range
         // A backslash at the end of a line stands for itself; doubled, it does so before a blank too.
-        let escape = endsWithOpenBackslash(address) ? "\\" : ""
-        return [Edit(range: address.upperBound..<address.upperBound, text: "\(escape) weight \(weight)")]
+        let escape = endsWithOpenBackslash(range) ? "\\" : ""
+        return Edit(range: range.upperBound..<range.upperBound, text: "\(escape) \(text)")
     }
 
     private func endsWithOpenBackslash(_ word: Range<Int>) -> Bool {

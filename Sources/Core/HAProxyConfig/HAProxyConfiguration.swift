@@ -21,18 +21,7 @@ package struct HAProxyConfiguration: Sendable {
         statements = scanner.statements
         var sections: [Section] = []
         for (index, statement) in statements.enumerated() {
-            let keyword = String(
-                decoding: Self.unquoted(words[statement.words.lowerBound], bytes),
-                as: UTF8.self
-            )
-            if SectionKeyword.all.contains(keyword) {
-                let kind: Section.Kind =
-                    switch keyword {
-                    case "backend": .backend
-                    case "listen": .listen
-                    case "defaults": .defaults
-                    default: .other
-                    }
+            if let kind = SectionKeyword.kind(of: words[statement.words.lowerBound], in: bytes) {
                 sections.append(Section(kind: kind, head: index, statements: index + 1..<index + 1))
             } else if let last = sections.indices.last {
                 sections[last].statements = sections[last].statements.lowerBound..<index + 1
@@ -79,7 +68,15 @@ extension HAProxyConfiguration {
         String(decoding: Self.unquoted(words[word], bytes), as: UTF8.self)
     }
 
-    /// What HAProxy makes of the word, variables and `\x41` left as they are.
+    /// Whether the word begins with an environment variable: `"${NAME}"`, `"$NAME"`.
+    func isVariable(_ word: Int) -> Bool {
+        bytes[words[word].range].starts(with: [Byte.doubleQuote, Byte.dollar])
+    }
+
+    /// Whether a variable stands for several words: `"${NAME[*]}"`.
+    func isList(_ word: Int) -> Bool { text(of: word).contains("[*]}") }
+
+    /// What HAProxy makes of the word, variables left as they are.
     static func unquoted(_ word: Word, _ bytes: [UInt8]) -> [UInt8] {
         var plain: [UInt8] = []
         var quote: UInt8?
@@ -87,13 +84,11 @@ extension HAProxyConfiguration {
         while index < word.range.upperBound {
             let byte = bytes[index]
             index += 1
-            if byte == Byte.backslash, quote != Byte.singleQuote, index < word.range.upperBound {
-                if let meaning = meaning(ofEscaped: bytes[index]) {
-                    plain.append(meaning)
-                } else {
-                    plain += [byte, bytes[index]]
-                }
-                index += 1
+            if byte == Byte.backslash, quote != Byte.singleQuote,
+                let escape = escape(bytes[index..<word.range.upperBound], isQuoted: quote != nil)
+            {
+                plain.append(escape.meaning)
+                index += escape.length
             } else if let open = quote, byte == open {
                 quote = nil
             } else if quote == nil, byte == Byte.doubleQuote || byte == Byte.singleQuote {
@@ -105,18 +100,30 @@ extension HAProxyConfiguration {
         return plain
     }
 
+    /// What a backslash and the `bytes` behind it mean, and how many of them it takes.
+    ///
     /// `nil` for what HAProxy leaves alone: `\d` stays a backslash and a `d`.
-    private static func meaning(ofEscaped byte: UInt8) -> UInt8? {
+    private static func escape(
+        _ bytes: ArraySlice<UInt8>,
+        isQuoted: Bool
+    ) -> (meaning: UInt8, length: Int)? {
+        guard let byte = bytes.first else { return nil }
         switch byte {
-        case Byte.doubleQuote, Byte.singleQuote, Byte.backslash, Byte.number, UInt8(ascii: " "),
-            UInt8(ascii: "$"):
-            byte
-        case UInt8(ascii: "t"): Byte.tab
-        case UInt8(ascii: "r"): Byte.carriageReturn
-        case UInt8(ascii: "n"): Byte.lineFeed
-        default: nil
+        case Byte.doubleQuote, Byte.singleQuote, Byte.backslash, Byte.number, Byte.space: return (byte, 1)
+        case Byte.dollar: return isQuoted ? (byte, 1) : nil
+        case UInt8(ascii: "t"): return (Byte.tab, 1)
+        case UInt8(ascii: "r"): return (Byte.carriageReturn, 1)
+        case UInt8(ascii: "n"): return (Byte.lineFeed, 1)
+        case UInt8(ascii: "x"):
+            let digits = bytes.dropFirst().prefix(2).compactMap {
+                Character(Unicode.Scalar($0)).hexDigitValue
+            }
+            return digits.count == 2 ? (UInt8(16 * digits[0] + digits[1]), 3) : nil
+        default: return nil
         }
     }
 
-    func column(of offset: Int) -> Int { offset - (bytes[..<offset].lastIndex(of: Byte.lineFeed) ?? -1) }
+    private func column(of offset: Int) -> Int {
+        offset - (bytes[..<offset].lastIndex(of: Byte.lineFeed) ?? -1)
+    }
 }

@@ -1,8 +1,9 @@
 /// Finds the words of each line by the rules of HAProxy's own tokenizer (`parse_line`, 2.6).
 ///
-/// A line is a statement: there is no continuation, and a carriage return ends it, whatever follows. `#`
-/// outside quotes begins a comment even inside a word. A backslash keeps the next byte from meaning anything,
-/// outside single quotes.
+/// A line is a statement: there is no continuation. A carriage return behind a word ends it, whatever
+/// follows; behind a blank it is one more blank. `#` outside quotes begins a comment even inside a word. A
+/// backslash keeps a quote, a blank, `#` or a backslash behind it from meaning anything, outside single
+/// quotes. An empty word (`""`) ends the statement: HAProxy takes it for the end of the arguments.
 struct Scanner {
     let bytes: [UInt8]
     private(set) var words: [Word] = []
@@ -19,10 +20,12 @@ struct Scanner {
         guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else {
             throw error(at: 0, "the file begins with a byte order mark, which HAProxy takes for a keyword")
         }
+        words.reserveCapacity(bytes.count / 8)
+        statements.reserveCapacity(bytes.count / 32)
         while position < bytes.count {
             let first = words.count
             try readLine()
-            if first < words.count { addStatement(first..<words.count) }
+            addStatement(arguments(in: first..<words.count))
             while position < bytes.count, bytes[position] != Byte.lineFeed {
                 if bytes[position] == 0 { throw error(at: position, "a NUL byte") }
                 position += 1
@@ -32,7 +35,13 @@ struct Scanner {
         }
     }
 
+    private func arguments(in range: Range<Int>) -> Range<Int> {
+        let end = range.first { words[$0].isEmpty(in: bytes) }
+        return range.lowerBound..<(end ?? range.upperBound)
+    }
+
     private mutating func addStatement(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
         let keyword = bytes[words[range.lowerBound].range]
         if keyword.elementsEqual(".if".utf8) { conditions += 1 }
         let isConditional = conditions > 0
@@ -44,11 +53,12 @@ struct Scanner {
     private mutating func readLine() throws(ConfigurationError) {
         while position < bytes.count {
             let byte = bytes[position]
-            if byte == Byte.lineFeed || byte == Byte.carriageReturn || byte == Byte.number { return }
+            if byte == Byte.lineFeed || byte == Byte.number { return }
             if Byte.isSpace(byte) {
                 position += 1
             } else {
                 try readWord()
+                if position < bytes.count, bytes[position] == Byte.carriageReturn { return }
             }
         }
     }
@@ -78,7 +88,11 @@ struct Scanner {
     }
 
     private func isEscapable(_ offset: Int) -> Bool {
-        offset < bytes.count && bytes[offset] != Byte.lineFeed && bytes[offset] != Byte.carriageReturn
+        guard offset < bytes.count else { return false }
+        switch bytes[offset] {
+        case Byte.backslash, Byte.space, Byte.number, Byte.doubleQuote, Byte.singleQuote: return true
+        default: return false
+        }
     }
 
     private func error(at offset: Int, _ message: String) -> ConfigurationError {

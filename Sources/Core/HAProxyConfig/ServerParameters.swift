@@ -8,17 +8,33 @@ struct ServerParameters {
     var hasDefaults = false
     /// The words behind each `weight` of the line read last.
     private(set) var weightWords: [Int] = []
+    /// The `weight` that ends the line read last, with no number behind it.
+    private(set) var openWeight: Int?
+    /// The words of the line read last that are an environment variable instead of a keyword: `"${EXTRA}"`.
+    private(set) var variables: [Int] = []
+    /// Those of ``variables`` that may become several words: `"${EXTRA[*]}"`.
+    private(set) var lists: [Int] = []
 
     /// Takes the words over what was there before, as HAProxy does with `default-server` and then `server`.
     mutating func read(_ words: Range<Int>, of configuration: HAProxyConfiguration) {
         weightWords = []
+        openWeight = nil
+        variables = []
+        lists = []
         var index = words.lowerBound
         while index < words.upperBound {
+            if configuration.isVariable(index) {
+                variables.append(index)
+                if configuration.isList(index) { lists.append(index) }
+            }
             let keyword = configuration.text(of: index)
             index += 1
             switch keyword {
-            case "weight" where index < words.upperBound:
-                weight = Self.number(configuration.text(of: index))
+            case "weight" where index == words.upperBound:
+                weight = 0
+                openWeight = index - 1
+            case "weight":
+                weight = configuration.isVariable(index) ? nil : Self.number(configuration.text(of: index))
                 weightWords.append(index)
                 index += 1
             case "disabled": isDisabled = true
@@ -37,9 +53,15 @@ struct ServerParameters {
         isBackup = false
     }
 
-    /// As `atol`: `50%` is 50.
+    /// As `atol`: `50%` is 50, ` +5` is 5, `half` is 0; `nil` for what is negative or too long, which HAProxy
+    /// refuses.
     private static func number(_ text: String) -> Int? {
-        Int(text.prefix { $0.isASCII && $0.isNumber })
+        let number = text.utf8.drop(while: Byte.isSpace)
+        let sign = number.prefix(1).filter { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+        let digits = number.dropFirst(sign.count)
+            .prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard !digits.isEmpty else { return 0 }
+        return Int(String(decoding: sign + digits, as: UTF8.self)).flatMap { $0 >= 0 ? $0 : nil }
     }
 
     /// Keywords whose argument could read `weight` or `backup` without being that keyword: free text and

@@ -9,6 +9,16 @@ struct Word {
     }
 
     var range: Range<Int> { Int(start)..<Int(end) }
+
+    /// Whether nothing stands between its quotes: `""`, `''`, `""''`.
+    func isEmpty(in bytes: [UInt8]) -> Bool {
+        var index = range.lowerBound
+        while index + 1 < range.upperBound, bytes[index] == bytes[index + 1] {
+            guard bytes[index] == Byte.doubleQuote || bytes[index] == Byte.singleQuote else { return false }
+            index += 2
+        }
+        return index == range.upperBound
+    }
 }
 
 /// A line that says something.
@@ -35,12 +45,30 @@ struct Section {
 
 /// The words that begin a section: HAProxy 2.6's, and those of later versions.
 enum SectionKeyword {
-    static let all: Set<String> = [
+    private static let all: [StaticString] = [
         "acme", "backend", "cache", "crt-list", "crt-store", "defaults", "dynamic-update", "fcgi-app",
-        "frontend",
-        "global", "http-errors", "listen", "log-forward", "log-profile", "mailers", "peers", "program",
-        "resolvers", "ring", "traces", "userlist",
+        "frontend", "global", "http-errors", "listen", "log-forward", "log-profile", "mailers", "peers",
+        "program", "resolvers", "ring", "traces", "userlist",
     ]
+
+    /// The kind of section that `word` begins; `nil` when it begins none.
+    static func kind(of word: Word, in bytes: [UInt8]) -> Section.Kind? {
+        var keyword = bytes[word.range]
+        // Asked for every line: a word without quotes and escapes is compared where it stands.
+        if keyword.contains(where: { $0 <= Byte.singleQuote || $0 == Byte.backslash }) {
+            keyword = HAProxyConfiguration.unquoted(word, bytes)[...]
+        }
+        let found = all.first { name in
+            name.utf8CodeUnitCount == keyword.count && name.withUTF8Buffer { $0.elementsEqual(keyword) }
+        }
+        return switch found?.description {
+        case nil: nil
+        case "backend": .backend
+        case "listen": .listen
+        case "defaults": .defaults
+        default: .other
+        }
+    }
 }
 
 /// The bytes that mean something to HAProxy's tokenizer (`parse_line`).
@@ -48,12 +76,14 @@ enum Byte {
     static let tab = UInt8(ascii: "\t")
     static let lineFeed = UInt8(ascii: "\n")
     static let carriageReturn = UInt8(ascii: "\r")
+    static let space = UInt8(ascii: " ")
     static let doubleQuote = UInt8(ascii: "\"")
+    static let dollar = UInt8(ascii: "$")
     static let number = UInt8(ascii: "#")
     static let singleQuote = UInt8(ascii: "'")
     static let backslash = UInt8(ascii: "\\")
 
     /// C's `isspace`.
     @inline(__always)
-    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    static func isSpace(_ byte: UInt8) -> Bool { byte == space || (0x09...0x0D).contains(byte) }
 }

@@ -6,25 +6,18 @@ extension NginxConfiguration {
 
     /// The upstreams of this name.
     ///
-    /// nginx refuses two in `http`, but allows one in `http` and one in `stream`.
+    /// nginx refuses two in `http`, but allows one in `http` and one in `stream`; modules bring more such
+    /// blocks (`tcp`), so an upstream counts wherever it stands.
     package func upstreams(named name: String) -> [Upstream] {
         upstreamDirectives
             .filter { isEqual(directives[$0].tokens.lowerBound + 1, name) }
             .map(upstream(at:))
     }
 
-    /// An upstream may stand in `http`, in `stream`, or at the top of a file that one of them includes.
     private var upstreamDirectives: [Int] {
-        var found: [Int] = []
-        let collect = { (index: Int) in
-            let directive = directives[index]
-            if directive.hasBlock, directive.tokens.count == 2, isNamed(index, "upstream") {
-                found.append(index)
-            }
-            return true
+        directives.indices.filter { index in
+            directives[index].hasBlock && directives[index].tokens.count == 2 && isNamed(index, "upstream")
         }
-        for path in [[], ["http"], ["stream"]] { forEachChild(of: directives.indices, path[...], collect) }
-        return found.sorted()
     }
 
     private func upstream(at index: Int) -> Upstream {
@@ -77,8 +70,7 @@ extension NginxConfiguration {
             weight: weight ?? 1,
             isDown: parameters.contains { isEqual($0, "down") },
             isBackup: parameters.contains { isEqual($0, "backup") },
-            line: Int(directives[directive].line),
-            column: column(of: self.tokens[tokens.lowerBound].range.lowerBound)
+            line: Int(directives[directive].line)
         )
     }
 

@@ -33,9 +33,6 @@ package struct NginxConfiguration: Sendable {
         }
         return found
     }
-
-    /// Every `include` of the file, in order.
-    package var includes: [Include] { includes(in: directives.indices) }
 }
 
 /// An `include` directive.
@@ -45,8 +42,6 @@ package struct Include: Hashable, Sendable {
     package let pattern: String
     /// Counts from 1.
     package let line: Int
-    /// The names of the blocks around it, outermost first: `["http"]`.
-    package let context: [String]
 }
 
 // MARK: - walking
@@ -72,23 +67,13 @@ extension NginxConfiguration {
     }
 
     func includes(in range: Range<Int>) -> [Include] {
-        var found: [Include] = []
-        var around: [(name: String, end: Int)] = []
-        for index in range {
-            while let block = around.last, block.end <= index { around.removeLast() }
+        range.compactMap { index in
             let directive = directives[index]
-            if directive.hasBlock {
-                if directive.next > index + 1 {
-                    around.append((text(of: directive.tokens.lowerBound), directive.next))
-                }
-            } else if directive.tokens.count == 2, isNamed(index, "include") {
-                let pattern = text(of: directive.tokens.lowerBound + 1)
-                found.append(
-                    Include(pattern: pattern, line: Int(directive.line), context: around.map(\.name))
-                )
+            guard !directive.hasBlock, directive.tokens.count == 2, isNamed(index, "include") else {
+                return nil
             }
+            return Include(pattern: text(of: directive.tokens.lowerBound + 1), line: Int(directive.line))
         }
-        return found
     }
 
     // MARK: words
@@ -140,6 +125,4 @@ extension NginxConfiguration {
 
     /// Bytes that are not UTF-8 become U+FFFD; the file itself keeps them.
     func text(of token: Int) -> String { String(decoding: unquoted(token), as: UTF8.self) }
-
-    func column(of offset: Int) -> Int { offset - (bytes[..<offset].lastIndex(of: Byte.lineFeed) ?? -1) }
 }

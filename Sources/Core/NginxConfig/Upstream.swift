@@ -38,8 +38,6 @@ package struct UpstreamServer: Hashable, Sendable {
     package let isBackup: Bool
     /// Counts from 1.
     package let line: Int
-    /// Counts bytes from 1.
-    package let column: Int
 }
 
 /// What a server of an upstream is to get.

@@ -10,6 +10,7 @@ struct BackendView: Sendable {
     private let configuration: HAProxyConfiguration
     private let backend: Backend
     private let path: String
+    private let settings: HAProxySettings
     /// The two environments, in the playbook's order.
     private let environments: [EnvironmentName]
     /// Their servers, in file order.
@@ -17,6 +18,7 @@ struct BackendView: Sendable {
 
     init(_ bytes: [UInt8], path: String, settings: HAProxySettings) throws(LoadBalancerError) {
         self.path = path
+        self.settings = settings
         do throws(ConfigurationError) {
             configuration = try HAProxyConfiguration(parsing: bytes)
         } catch {
@@ -25,6 +27,7 @@ struct BackendView: Sendable {
             )
         }
         backend = try Self.find(settings.backend, in: configuration, path)
+        try Self.checkMode(settings, bytes, path)
         environments = settings.environments.map(\.name)
         let wanted = settings.environments.map { Set($0.servers.map(Self.spelling)) }
         if let shared = wanted[0].intersection(wanted[1]).first {
@@ -79,27 +82,49 @@ struct BackendView: Sendable {
         Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 
+    /// The servers that a running HAProxy has for the two environments.
+    func running(_ seen: RuntimeView) -> [RuntimeServer] {
+        guard settings.mode == .map else { return seen.servers[settings.backend] ?? [] }
+        return zip(settings.environments, servers).flatMap { environment, side in
+            let names = Set(side.map(\.name))
+            return (seen.servers[settings.backend(of: environment)] ?? []).filter { names.contains($0.name) }
+        }
+    }
+
     /// The weights by server that give `split`.
     ///
-    /// Within an environment the servers keep the proportions of the file, or, after 0 %, those remembered, or
+    /// Within an environment the servers keep the proportions that are remembered, else those of the file, else
     /// equal ones. A server with 0 among others that have more stays at 0: somebody took it out.
     func weights(
         for split: Split,
         remembered: [String: Int]
     ) throws(LoadBalancerError) -> [String: Int] {
-        if split.live == nil, let balance = backend.balance, !Self.followsWeights(balance) {
+        if settings.mode == .weights, split.live == nil, let balance = backend.balance,
+            !Self.followsWeights(balance)
+        {
             throw .misconfigured(
-                "\(place): `balance \(balance)` does not follow weights, so \(split) cannot be kept; use roundrobin, or switch at once (strategy: instant)"
+                "\(place): `balance \(balance)` does not follow weights, so \(split) cannot be kept; use roundrobin, `mode: map`, or switch at once (strategy: instant)"
             )
         }
         var result: [String: Int] = [:]
         for server in servers.joined() { result[server.name] = 0 }
         let taking = servers.map { proportion($0, remembered) }
-        let share = split.share(of: environments[1])
-        let numbers = try shares(taking.map { $0.map(\.weight) }, share)
+        let numbers = try shares(taking.map { $0.map(\.weight) }, split.share(of: environments[1]))
         for (side, weights) in zip(taking, [numbers.stable, numbers.candidate]) {
             guard let weights else { continue }
             for (server, weight) in zip(side, weights) { result[server.name] = weight }
+        }
+        return result
+    }
+
+    /// The weight of each server beside those of its own environment, as small as they can be.
+    func ownWeights(remembered: [String: Int]) -> [String: Int] {
+        var result: [String: Int] = [:]
+        for server in servers.joined() { result[server.name] = 0 }
+        for side in servers {
+            let taking = proportion(side, remembered)
+            let factor = taking.reduce(0) { RelaxedWeights.commonDivisor($0, $1.weight) }
+            for (name, weight) in taking { result[name] = weight / max(factor, 1) }
         }
         return result
     }
@@ -118,43 +143,53 @@ struct BackendView: Sendable {
         _ side: [BackendServer],
         _ remembered: [String: Int]
     ) -> [(name: String, weight: Int)] {
-        let present = side.map { (name: $0.name, weight: $0.effectiveWeight) }.filter { $0.weight > 0 }
-        guard present.isEmpty else { return present }
-        let before = side.map { (name: $0.name, weight: remembered[$0.name, default: 0]) }
-            .filter { (1...256).contains($0.weight) }
-        return before.isEmpty ? side.map { (name: $0.name, weight: 1) } : before
-    }
-
-    private func shares(_ sides: [[Int]], _ share: Percent) throws(LoadBalancerError) -> WeightSplit {
-        do throws(TrafficSharesError) {
-            let split = try TrafficShares.haproxyWeights(stable: sides[0], candidate: sides[1], share: share)
-            guard abs(split.achieved.value - share.value) <= 0.5 else {
-                throw .unreachable(nearest: split.achieved)
+        for weight in [{ remembered[$0.name] ?? 0 }, \.effectiveWeight] as [(BackendServer) -> Int] {
+            let taking = side.map { (name: $0.name, weight: weight($0)) }.filter {
+                (1...256).contains($0.weight)
             }
-            return split
-        } catch {
-            switch error {
-            case .unreachable(let nearest):
-                throw .misconfigured(
-                    "\(place): no weights up to 256 give \(share) % with these servers; the nearest is \(nearest.percent) %"
-                )
-            case .noServers: throw .misconfigured("\(place): an environment has no server")
-            case .tooManyServers, .invalidWeight, .tooUneven:
-                throw .misconfigured(
-                    "\(place): the weights within an environment are too uneven for 0 through 256"
-                )
-            }
+            if !taking.isEmpty { return taking }
         }
+        return side.map { (name: $0.name, weight: 1) }
     }
 
+    private func shares(_ sides: [[Int]], _ share: Percent) throws(LoadBalancerError) -> RelaxedWeights {
+        guard let found = RelaxedWeights(stable: sides[0], candidate: sides[1], share: share) else {
+            throw .misconfigured("\(place): an environment has no server")
+        }
+        // In mode `map` these weights are for the day on which the map is taken out again.
+        guard settings.mode == .map || found.error <= RelaxedWeights.tolerance else {
+            throw .misconfigured(
+                "\(place): no weights up to 256 give \(share) % with these servers; the nearest is \(found.achieved.percent) %. `mode: map` gives every tenth of a percent"
+            )
+        }
+        return found
+    }
+
+    /// Whether a share of weights is one of requests.
+    ///
     /// `source`, `uri`, `hdr` and others follow weights too, but by key: a few clients are not a share.
+    /// `static-rr` takes no new weights while it runs.
     private static func followsWeights(_ balance: String) -> Bool {
         let name = balance.split(separator: " ").first ?? ""
-        return ["roundrobin", "static-rr"].contains(name)
-            || (balance.hasPrefix("random") && ["random", "random(1)"].contains(name))
+        return ["roundrobin", "random", "random(1)"].contains(name)
+    }
+
+    /// What the algorithm makes of `split` besides what was asked; `nil` when nothing is to be said.
+    func remark(on split: Split?) -> String? {
+        guard settings.mode == .weights, let split, split.live == nil,
+            let balance = backend.balance, balance.hasPrefix("random")
+        else { return nil }
+        return
+            "`balance \(balance)` keeps a share within about two points only (10 % asked gave 11.5 %); roundrobin keeps it exactly"
     }
 
     // MARK: checks
+
+    private var templates: String {
+        backend.hasServerTemplate
+            ? ", and a `server-template`, whose servers have no lines: write the environments' servers as `server` lines"
+            : ""
+    }
 
     private var place: String { "\(path):\(backend.line): backend `\(backend.name)`" }
 
@@ -171,16 +206,34 @@ struct BackendView: Sendable {
 
     /// Refuses an environment that would not get its share because of a state that weights do not change.
     func checkReceivers(_ split: Split, running: [RuntimeServer]) throws(LoadBalancerError) {
-        for (name, side) in zip(environments, servers) where split.share(of: name) > .zero {
+        for (name, side) in zip(environments, servers)
+        where split.share(of: name) > .zero || split.chosen == name {
             let names = Set(side.map(\.name))
             let mine = running.filter { names.contains($0.name) }
             let deaf = mine.filter { !$0.obeysWeight }
-            guard let first = deaf.first, deaf.count == mine.count || split.live == nil else { continue }
+            // With a backend for each environment one server less changes no share.
+            let isShareKept = settings.mode == .map || split.live != nil
+            guard let first = deaf.first, deaf.count == mine.count || !isShareKept else { continue }
+            let backend = settings.environments.first { $0.name == name }.map(settings.backend(of:)) ?? ""
             let state = first.isInMaintenance ? "in maintenance" : "set to drain"
             throw .misconfigured(
-                "\(deaf.map(\.name).joined(separator: ", ")) of the environment \(name) is \(state), which no weight changes: `set server \(backend.name)/\(first.name) state ready` on HAProxy's socket ends that"
+                "\(deaf.map(\.name).joined(separator: ", ")) of the environment \(name) is \(state), which no weight changes: `set server \(backend)/\(first.name) state ready` on HAProxy's socket ends that"
             )
         }
+    }
+
+    /// Refuses weights in a file whose frontends go by the map: they would change, and the traffic would not.
+    private static func checkMode(
+        _ settings: HAProxySettings,
+        _ bytes: [UInt8],
+        _ path: String
+    ) throws(LoadBalancerError) {
+        guard settings.mode == .weights,
+            let line = ConfigurationLines.line(ofComment: MapText.begin(settings.backend), in: bytes)
+        else { return }
+        throw .misconfigured(
+            "\(path):\(line): the frontends go by mode map here, not by weights: give this balancer `mode: map`, or take out the lines from each `\(MapText.begin(settings.backend))` to `\(MapText.end(settings.backend))` and reload HAProxy"
+        )
     }
 
     private static func find(
@@ -214,7 +267,7 @@ struct BackendView: Sendable {
             guard let server = found.first else {
                 let list = backend.servers.map { "\($0.name) \($0.address)" }.joined(separator: ", ")
                 throw .misconfigured(
-                    "\(place) has no server \(text) of the environment \(spec.name); it has \(list.isEmpty ? "none" : list)"
+                    "\(place) has no server \(text) of the environment \(spec.name); it has \(list.isEmpty ? "none" : list)\(templates)"
                 )
             }
             if server.isBackup {

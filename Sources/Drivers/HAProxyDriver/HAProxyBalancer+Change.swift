@@ -4,22 +4,6 @@ package import DeployCore
 import SafeFile
 import Synchronization
 
-/// A change that was tested and is neither in the file nor in force.
-struct HAProxyChange: Sendable {
-    let keeper: MarkKeeper
-    var before: FileContents
-    var after: [UInt8]
-    let split: Split
-    /// The weights to run with, and those that ran when the change was staged, by server.
-    let weights: [String: Int]
-    let running: [String: Int]
-    /// Whether the environment that is not the stable one gets more than it has.
-    let raisesCandidate: Bool
-    /// The mark as it was, but for the token.
-    let markBefore: BalancerMark
-    let previousBefore: [UInt8]?
-}
-
 extension HAProxyBalancer {
     package func stage(
         _ split: Split,
@@ -28,15 +12,19 @@ extension HAProxyBalancer {
     ) async throws(LoadBalancerError) -> StagedSplit {
         try check(split)
         let keeper = try keeper()
+        let layout = try layout(keeper.file)
         let lock = try await keeper.lock(within: Self.lockBudget)
         defer { lock.release() }
+        let runtime = runtime(layout)
         try await runtime.checkLevel()
-        let servers = try await runtime.servers()
+        let seen = try await look(runtime, layout)
+        memory.withLock { if $0.process == nil { $0.process = seen.process } }
         let change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try prepare(split, token, keeper, servers, isReturn: isReturn)
+            try prepare(split, token, keeper, layout, seen, isReturn: isReturn)
         }
         do throws(LoadBalancerError) {
-            if change.after != change.before.bytes { try await test(change.after, keeper) }
+            try await checkText(of: change)
+            if let layout, split.chosen != nil { try await setUsers(layout, runtime) }
         } catch {
             await forget(change)
             throw error
@@ -62,16 +50,20 @@ extension HAProxyBalancer {
             await forget(change)
             throw error
         }
+        let seen: RuntimeView
         do throws(LoadBalancerError) {
-            if !change.raisesCandidate { try await writeFile(change) }
-            try await apply(change.weights)
-            if change.raisesCandidate { try await writeFile(change) }
+            if change.raisesCandidate { _ = try await apply(change.order, change.layout) }
+            try await change.writeFiles()
+            // Once more after the files: a reload meanwhile has read the old ones.
+            seen = try await apply(change.order, change.layout)
         } catch {
             try await putBack(change, because: error)
             throw .notInForce(error.message)
         }
-        let (contents, view) = try await readFile()
-        return observation(contents.digest, view, try await runtime.servers())
+        let (digest, view) = try await readFile(keeper.file)
+        let observed = try observation(digest, view, seen, change.layout, keeper)
+        memory.withLock { $0.process = seen.process }
+        return observed
     }
 
     package func discard(_ key: StagedSplit) async {
@@ -89,18 +81,19 @@ extension HAProxyBalancer {
         _ split: Split,
         _ token: FencingToken,
         _ keeper: MarkKeeper,
-        _ servers: [RuntimeServer],
+        _ layout: MapLayout?,
+        _ seen: RuntimeView,
         isReturn: Bool
     ) throws(LoadBalancerError) -> HAProxyChange {
         let mark = try keeper.mark(admitting: token)
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
         let view = try BackendView(contents.bytes, path: contents.path, settings: settings)
-        try view.check(running: servers)
-        try view.checkReceivers(split, running: servers)
-        let weights = try view.weights(for: split, remembered: remembered(keeper))
-        let after = try view.text(with: weights)
-        let now = view.split(running: servers)
-        try remember(view, keeper)
+        let servers = view.running(seen)
+        try check(view, split, servers, contents, layout, keeper)
+        let remembered = remembered(keeper, view, contents.digest)
+        let weights = try view.weights(for: split, remembered: remembered)
+        let now = layout.map { self.split(running: seen, $0) } ?? view.split(running: servers)
+        try remember(remembered, keeper)
         let previousBefore = try keeper.previousText(mark)
         var raised = mark
         raised.token = token
@@ -112,135 +105,150 @@ extension HAProxyBalancer {
             text: contents.bytes,
             to: split,
             isReturn: isReturn,
-            script: rescueScript(keeper, servers, view)
+            script: rescueScript(keeper, view, servers, layout, now)
         )
+        // What is new about the text alone can wait for the text.
+        let canWait = opened == mark
+        let after = try view.text(with: weights)
         opened.written = Digest.sha256(after)
-        try keeper.save(opened)
-        let candidate = settings.environments.map(\.name).first { $0 != opened.stable }
-        let raises = candidate.map { split.share(of: $0) > (now?.share(of: $0) ?? .zero) } ?? true
+        if !canWait { try keeper.save(opened) }
+        let edit = HAProxyChange.FileEdit(path: contents.path, before: contents, after: after)
         return HAProxyChange(
             keeper: keeper,
-            before: contents,
-            after: after,
+            layout: layout,
+            files: [edit] + (try shareEdits(layout, to: split, keeper)),
             split: split,
             weights: weights,
-            running: Dictionary(
-                servers.map { ($0.name, $0.weight) },
-                uniquingKeysWith: { first, _ in first }
-            ),
-            raisesCandidate: raises,
+            order: layout.map { .share($0.code(split)) } ?? .weights(weights),
+            running: running(seen, servers, weights, layout),
+            raisesCandidate: raises(split, from: now, stable: opened.stable),
+            mark: opened,
             markBefore: raised,
             previousBefore: previousBefore
         )
     }
 
-    /// What runs now, as commands: those that raise a weight from 0 come first.
-    private func rescueScript(
-        _ keeper: MarkKeeper,
+    private func check(
+        _ view: BackendView,
+        _ split: Split,
         _ servers: [RuntimeServer],
-        _ view: BackendView
-    ) -> String {
-        let known = Set(view.names)
-        let weights = servers.filter { known.contains($0.name) }.sorted { $0.weight > $1.weight }
-        let commands = weights.map { "set server \(settings.backend)/\($0.name) weight \($0.weight)" }
-        return RescueScript.text(keeper.file, socket: settings.socket, commands: commands)
+        _ contents: FileContents,
+        _ layout: MapLayout?,
+        _ keeper: MarkKeeper
+    ) throws(LoadBalancerError) {
+        try view.check(running: servers)
+        try view.checkReceivers(split, running: servers)
+        if let layout { try checkInstalled(contents, view, layout, keeper) }
     }
 
-    /// Keeps the proportions inside an environment before it loses them.
-    private func remember(_ view: BackendView, _ keeper: MarkKeeper) throws(LoadBalancerError) {
-        let before = remembered(keeper)
-        let after = before.merging(view.proportions) { _, new in new }
-        guard after != before else { return }
-        try translated { () throws(FileProblem) in
-            try keeper.file.setValue(after, at: keeper.file.sidePath("weights"))
+    private func raises(_ split: Split, from now: Split?, stable: EnvironmentName?) -> Bool {
+        guard let candidate = settings.environments.map(\.name).first(where: { $0 != stable }) else {
+            return true
+        }
+        let before = now?.share(of: candidate) ?? .zero
+        if split.share(of: candidate) != before { return split.share(of: candidate) > before }
+        return split.chosen == candidate
+    }
+
+    private func running(
+        _ seen: RuntimeView,
+        _ servers: [RuntimeServer],
+        _ weights: [String: Int],
+        _ layout: MapLayout?
+    ) -> RuntimeOrder {
+        guard layout == nil else { return .share(seen.shares?.first.flatMap { Int($0) } ?? 0) }
+        let known = servers.filter { weights[$0.name] != nil }.map { ($0.name, $0.weight) }
+        return .weights(Dictionary(known, uniquingKeysWith: { first, _ in first }))
+    }
+
+    /// Tests the new text, unless it differs only in weights from one that was tested before.
+    private func checkText(of change: HAProxyChange) async throws(LoadBalancerError) {
+        guard let edit = change.files.first, let before = edit.before, edit.after != before.bytes else {
+            return
+        }
+        let isAccepted = memory.withLock { $0.accepted.contains(before.digest) }
+        if !isAccepted { try await test(edit.after, change.keeper) }
+        memory.withLock { memory in
+            // Two texts are enough: the one in force and the next.
+            if memory.accepted.count > 16 { memory.accepted = [before.digest] }
+            memory.accepted.insert(Digest.sha256(edit.after))
         }
     }
 
-    /// The change upon the file as it is now.
+    /// Keeps the proportions inside an environment before it loses them.
+    private func remember(_ weights: [String: Int], _ keeper: MarkKeeper) throws(LoadBalancerError) {
+        let path = keeper.file.sidePath("weights")
+        guard weights != (try? keeper.file.value([String: Int].self, at: path)) else { return }
+        try translated { () throws(FileProblem) in try keeper.file.setValue(weights, at: path) }
+    }
+
+    /// The change upon the files as they are now.
     ///
     /// Only a change of bgdeploy's to another backend of the same file may have come between.
     private func current(_ change: HAProxyChange) async throws(LoadBalancerError) -> HAProxyChange {
         try await BlockingWork.run { [settings] () throws(LoadBalancerError) in
             let keeper = change.keeper
-            let now = try translated { () throws(FileProblem) in try keeper.file.read() }
-            guard now.digest != change.before.digest else { return change }
-            guard keeper.isOurs(digest: now.digest) else {
-                let diff = UnifiedDiff.text(before: change.before.bytes, after: now.bytes, path: now.path)
-                throw .drifted(file: now.path, diff: diff)
-            }
             var change = change
-            change.before = now
-            change.after = try BackendView(now.bytes, path: now.path, settings: settings).text(
-                with: change.weights
-            )
-            var mark = try keeper.mark()
-            mark.written = Digest.sha256(change.after)
-            try keeper.save(mark)
+            for (index, edit) in change.files.enumerated() {
+                let now = try translated { () throws(FileProblem) in try SafeFile.read(edit.path) }
+                guard now.digest != edit.before?.digest else { continue }
+                guard index == 0, keeper.isOurs(digest: now.digest) else {
+                    let diff = UnifiedDiff.text(
+                        before: edit.before?.bytes ?? [],
+                        after: now.bytes,
+                        path: now.path
+                    )
+                    throw .drifted(file: now.path, diff: diff)
+                }
+                let view = try BackendView(now.bytes, path: now.path, settings: settings)
+                change.files[index].before = now
+                change.files[index].after = try view.text(with: change.weights)
+                change.mark.written = Digest.sha256(change.files[index].after)
+            }
             return change
         }
     }
 
-    private func writeFile(_ change: HAProxyChange) async throws(LoadBalancerError) {
-        guard change.after != change.before.bytes else { return }
-        try await BlockingWork.run { () throws(LoadBalancerError) in
-            try translated(expected: change.before.bytes) { () throws(FileProblem) in
-                try change.keeper.file.replace(with: change.after, expecting: change.before.digest)
-            }
-        }
-    }
-
-    /// Sets the running weights and reads them back.
+    /// Gives HAProxy the order until a process that stays says that it has it, and returns what that one said.
     ///
-    /// The receivers come first: while every weight is 0, requests fail.
-    func apply(_ weights: [String: Int]) async throws(LoadBalancerError) {
-        for _ in 0..<3 {
-            let process = try await runtime.process()
-            let now = try await runtime.servers()
-            try await runtime.set(Self.order(weights, of: now))
-            let after = try await runtime.servers()
-            let isSet = after.allSatisfy { weights[$0.name] == nil || weights[$0.name] == $0.weight }
-            // A reload between two commands leaves the old process with the weights: the new one is asked again.
-            if isSet, try await runtime.process() == process { return }
+    /// During a reload the old process answers too, and so does the new one without it.
+    func apply(_ order: RuntimeOrder, _ layout: MapLayout?) async throws(LoadBalancerError) -> RuntimeView {
+        let runtime = runtime(layout)
+        let start = MonotonicClock.milliseconds()
+        while true {
+            do throws(LoadBalancerError) {
+                var seen = try await runtime.look()
+                if !seen.isStopping, !order.isKept(by: seen, settings) {
+                    guard seen.shares != nil else { throw .misconfigured(notLoaded(layout)) }
+                    seen = try await runtime.tell(order.commands(from: seen, settings, layout))
+                }
+                if !seen.isStopping, order.isKept(by: seen, settings) { return seen }
+            } catch {
+                // A socket changes hands during a reload.
+                guard case .unreachable = error, MonotonicClock.milliseconds() - start < Self.gap else {
+                    throw error
+                }
+            }
+            guard MonotonicClock.milliseconds() - start < Self.applyBudget else {
+                throw .unreachable("HAProxy does not keep what it is given at \(settings.socket)")
+            }
+            await BlockingWork.run { MonotonicClock.pause(milliseconds: 10) }
         }
-        throw .unreachable("HAProxy does not keep the weights that it is given")
     }
 
-    /// The weights that differ, those that rise first.
-    static func order(
-        _ weights: [String: Int],
-        of servers: [RuntimeServer]
-    ) -> [(server: String, weight: Int)] {
-        var rising: [(server: String, weight: Int)] = []
-        var falling: [(server: String, weight: Int)] = []
-        for server in servers {
-            guard let weight = weights[server.name], weight != server.weight else { continue }
-            if weight > server.weight {
-                rising.append((server.name, weight))
-            } else {
-                falling.append((server.name, weight))
-            }
-        }
-        return rising + falling
-    }
+    /// In milliseconds.
+    private static let applyBudget: Int64 = 3000
+    /// How long nobody may answer, in milliseconds.
+    private static let gap: Int64 = 200
 
     private func putBack(
         _ change: HAProxyChange,
         because error: LoadBalancerError
     ) async throws(LoadBalancerError) {
         do throws(LoadBalancerError) {
-            try await apply(change.running.filter { change.weights[$0.key] != nil })
+            _ = try await apply(change.running, change.layout)
             try await BlockingWork.run { () throws(LoadBalancerError) in
-                try translated { () throws(FileProblem) in
-                    let now = try change.keeper.file.read()
-                    guard now.digest == Digest.sha256(change.after), now.bytes != change.before.bytes else {
-                        return
-                    }
-                    try change.keeper.file.replace(
-                        with: change.before.bytes,
-                        expecting: now.digest,
-                        modified: change.before.modified
-                    )
-                }
+                for file in change.files { try file.takeBack(change.keeper.file.folder) }
             }
         } catch let second {
             throw .unknown("\(error.message)\nand it could not be put back: \(second.message)")

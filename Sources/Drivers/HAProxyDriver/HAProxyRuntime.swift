@@ -3,79 +3,83 @@ import UnixSocket
 
 /// A running HAProxy, spoken to through its stats socket.
 ///
-/// Its answers carry no exit code: a command that sets something succeeded if the answer is blank.
+/// Its answers carry no exit code: a command that sets something succeeded if the answer is blank. Each call is
+/// one connection, so that one process answers all of it.
 struct HAProxyRuntime: Sendable {
     let socket: String
-    let backend: String
+    /// Whose servers are looked at.
+    let backends: [String]
+    /// The map that is looked at besides, and the key in it; `nil` in mode `weights`.
+    var map: (path: String, key: String)?
 
-    /// Every server of the backend.
-    func servers() async throws(LoadBalancerError) -> [RuntimeServer] {
-        let answer = try await ask("show servers state \(backend)")
-        if let servers = RuntimeServer.parse(answer) { return servers }
-        guard answer.contains("Can't find backend") else { throw .unreachable(odd(answer)) }
-        throw .misconfigured(
-            "the running HAProxy has no backend `\(backend)`; it has \(try await backends().joined(separator: ", ")). If the file has it, HAProxy has not been reloaded since"
-        )
+    /// What the process that takes the connection has now.
+    func look() async throws(LoadBalancerError) -> RuntimeView { try await tell([]) }
+
+    /// Gives `commands`, which all answer nothing, in their order, and looks in the same connection.
+    func tell(_ commands: [String]) async throws(LoadBalancerError) -> RuntimeView {
+        var rest = commands[...]
+        // One line of commands has to fit into HAProxy's buffer of 16 KiB.
+        while rest.count > Self.batch {
+            try await order(Array(rest.prefix(Self.batch)))
+            rest = rest.dropFirst(Self.batch)
+        }
+        var looking = ["show info"]
+        if let map { looking.append("show map \(map.path)") }
+        looking += backends.map { "show servers state \($0)" }
+        let answer = try await ask((rest + looking).joined(separator: ";"))
+        guard let start = answer.firstRange(of: "Name: ") else { throw failure(Array(rest), answer) }
+        let said = answer[..<start.lowerBound]
+        guard said.allSatisfy(\.isWhitespace) else { throw failure(Array(rest), String(said)) }
+        guard let view = RuntimeView.parse(answer[start.lowerBound...], key: map?.key ?? "") else {
+            throw .unreachable(odd(answer))
+        }
+        if let missing = backends.first(where: { view.servers[$0] == nil }) {
+            throw .misconfigured(
+                "the running HAProxy has no backend `\(missing)`; it has \(try await known().joined(separator: ", ")). If the file has it, HAProxy has not been reloaded since"
+            )
+        }
+        return view
     }
 
-    /// Refuses a socket through which weights may not be set.
+    /// Gives commands that answer nothing.
+    func order(_ commands: [String]) async throws(LoadBalancerError) {
+        let answer = try await ask(commands.joined(separator: ";"))
+        guard answer.allSatisfy(\.isWhitespace) else { throw failure(commands, answer) }
+    }
+
+    /// Refuses a socket through which weights and maps may not be set.
     func checkLevel() async throws(LoadBalancerError) {
         let level = try await ask("show cli level").split(whereSeparator: \.isWhitespace).first ?? ""
         guard level != "admin" else { return }
         throw .forbidden(tooLow(String(level)))
     }
 
-    /// Sets weights in the given order, which matters: while every weight is 0, requests fail.
-    func set(_ weights: [(server: String, weight: Int)]) async throws(LoadBalancerError) {
-        var rest = weights[...]
-        while !rest.isEmpty {
-            // One line of commands has to fit into HAProxy's buffer of 16 KiB.
-            let batch = rest.prefix(40)
-            rest = rest.dropFirst(40)
-            let line = batch.map { "set server \(backend)/\($0.server) weight \($0.weight)" }
-            let answer = try await ask(line.joined(separator: ";"))
-            if answer.lowercased().contains("permission denied") { throw .forbidden(tooLow("lower")) }
-            guard answer.allSatisfy(\.isWhitespace) else {
-                throw .rejected(complaint: "\(line.joined(separator: "; "))\n\(answer)")
+    /// Current sessions by backend and server.
+    func sessions() async throws(LoadBalancerError) -> [String: [String: Int]] {
+        let answer = try await ask(backends.map { "show stat \($0) 4 -1" }.joined(separator: ";"))
+        var sessions: [String: [String: Int]] = [:]
+        var columns: (backend: Int, name: Int, count: Int)?
+        for line in answer.split(separator: "\n") {
+            let isHeader = line.hasPrefix("# ")
+            let fields = line.dropFirst(isHeader ? 2 : 0).split(
+                separator: ",",
+                omittingEmptySubsequences: false
+            )
+            if isHeader, let backend = fields.firstIndex(of: "pxname"),
+                let name = fields.firstIndex(of: "svname"), let count = fields.firstIndex(of: "scur")
+            {
+                columns = (backend, name, count)
+            } else if let columns, fields.count > max(columns.backend, columns.name, columns.count),
+                let number = Int(fields[columns.count])
+            {
+                sessions[String(fields[columns.backend]), default: [:]][String(fields[columns.name])] = number
             }
         }
-    }
-
-    /// Current sessions of each server.
-    func sessions() async throws(LoadBalancerError) -> [String: Int] {
-        let answer = try await ask("show stat \(backend) 4 -1")
-        let lines = answer.split(separator: "\n")
-        guard let header = lines.first, header.hasPrefix("# ") else { throw .unreachable(odd(answer)) }
-        let names = header.dropFirst(2).split(separator: ",", omittingEmptySubsequences: false)
-        guard let name = names.firstIndex(of: "svname"), let count = names.firstIndex(of: "scur") else {
-            throw .unreachable(odd(answer))
-        }
-        var sessions: [String: Int] = [:]
-        for line in lines.dropFirst() {
-            let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-            guard fields.count > max(name, count), let number = Int(fields[count]) else { continue }
-            sessions[String(fields[name])] = number
-        }
+        guard columns != nil else { throw .unreachable(odd(answer)) }
         return sessions
     }
 
-    /// The process that answers: another one after a reload.
-    func process() async throws(LoadBalancerError) -> Int {
-        let answer = try await ask("show info")
-        for line in answer.split(separator: "\n") where line.hasPrefix("Pid:") {
-            if let number = Int(line.dropFirst(4).drop { $0 == " " }) { return number }
-        }
-        throw .unreachable(odd(answer))
-    }
-
-    // MARK: parts
-
-    private func backends() async throws(LoadBalancerError) -> [String] {
-        let answer = try await ask("show backend")
-        return answer.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") && $0 != "MASTER" }
-    }
-
-    private func ask(_ command: String) async throws(LoadBalancerError) -> String {
+    func ask(_ command: String) async throws(LoadBalancerError) -> String {
         do throws(SocketProblem) {
             return try await UnixSocket.exchange(command + "\n", at: socket, within: 2000)
         } catch {
@@ -94,9 +98,29 @@ struct HAProxyRuntime: Sendable {
         }
     }
 
+    // MARK: parts
+
+    private static let batch = 40
+
+    private func known() async throws(LoadBalancerError) -> [String] {
+        let answer = try await ask("show backend")
+        return answer.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") && $0 != "MASTER" }
+    }
+
+    private func failure(_ commands: [String], _ answer: String) -> LoadBalancerError {
+        if answer.lowercased().contains("permission denied") { return .forbidden(tooLow("lower")) }
+        if commands.isEmpty { return .unreachable(odd(answer)) }
+        if answer.contains("static LB algorithm") {
+            return .misconfigured(
+                "`balance` in \(backends.joined(separator: ", ")) is of a kind that takes no other weights while HAProxy runs: use roundrobin, add `hash-type consistent`, or use `mode: map`"
+            )
+        }
+        return .rejected(complaint: "\(commands.joined(separator: "; "))\n\(answer)")
+    }
+
     private func tooLow(_ level: String) -> String {
         "\(socket) has the level \(level), which may not set weights: it needs `stats socket \(socket) level admin`; nothing was changed"
     }
 
-    private func odd(_ answer: String) -> String { "HAProxy answered at \(socket): \(answer.prefix(300))" }
+    func odd(_ answer: String) -> String { "HAProxy answered at \(socket): \(answer.prefix(300))" }
 }

@@ -5,36 +5,50 @@ struct RuntimeServer: Hashable, Sendable {
     let weight: Int
     /// Bits: 0x01, 0x02, 0x04, 0x20, 0x40 maintenance, 0x08 and 0x10 drain.
     let adminState: Int
-    /// 0 is stopped: a health check failed.
+    /// 0 is stopped: a health check failed; 1 is starting: `slowstart` raises its part step by step.
     let operationalState: Int
 
     var isInMaintenance: Bool { adminState & 0x67 != 0 }
     var isDraining: Bool { adminState & 0x18 != 0 }
     var isDown: Bool { operationalState == 0 && !isInMaintenance }
+    var isWarmingUp: Bool { operationalState == 1 }
     /// Whether its weight decides over its traffic.
     var obeysWeight: Bool { !isInMaintenance && !isDraining }
 
-    /// Reads the whole answer; `nil` when it is not such a table.
-    static func parse(_ answer: String) -> [RuntimeServer]? {
-        let lines = answer.split(separator: "\n").filter { !$0.allSatisfy(\.isWhitespace) }
-        guard let header = lines.first(where: { $0.hasPrefix("#") }) else { return nil }
-        let names = header.dropFirst().split(separator: " ")
-        func column(_ name: String) -> Int? { names.firstIndex(of: Substring(name)) }
-        guard let name = column("srv_name"), let weight = column("srv_uweight"),
-            let admin = column("srv_admin_state"), let operational = column("srv_op_state")
-        else { return nil }
-        let most = max(name, weight, admin, operational)
-        return lines.compactMap { line in
-            let fields = line.split(separator: " ")
-            guard !line.hasPrefix("#"), fields.count > most, let weight = Int(fields[weight]),
-                let admin = Int(fields[admin]), let operational = Int(fields[operational])
+    /// Where the table's columns are, whatever their order.
+    struct Columns {
+        private let backend: Int?
+        private let name: Int
+        private let weight: Int
+        private let admin: Int
+        private let operational: Int
+
+        /// `nil` when `header` lacks one that is needed.
+        init?(_ header: Substring) {
+            let names = header.dropFirst().split(separator: " ")
+            guard let name = names.firstIndex(of: "srv_name"),
+                let weight = names.firstIndex(of: "srv_uweight"),
+                let admin = names.firstIndex(of: "srv_admin_state"),
+                let operational = names.firstIndex(of: "srv_op_state")
             else { return nil }
-            return RuntimeServer(
+            (self.name, self.weight, self.admin, self.operational) = (name, weight, admin, operational)
+            backend = names.firstIndex(of: "be_name")
+        }
+
+        /// The server of one line, and its backend's name.
+        func server(_ line: Substring) -> (backend: String, server: RuntimeServer)? {
+            let fields = line.split(separator: " ")
+            guard fields.count > max(name, weight, admin, operational, backend ?? 0),
+                let weight = Int(fields[weight]), let admin = Int(fields[admin]),
+                let operational = Int(fields[operational])
+            else { return nil }
+            let server = RuntimeServer(
                 name: String(fields[name]),
                 weight: weight,
                 adminState: admin,
                 operationalState: operational
             )
+            return (backend.map { String(fields[$0]) } ?? "", server)
         }
     }
 }

@@ -1,4 +1,4 @@
-/// What HAProxy's runtime socket answered to `show info;show stat BACKEND 4 -1`.
+/// What HAProxy's runtime socket answered to `show info;show stat BACKEND 4 -1`, with more backends or one.
 struct HAProxyCounters: Hashable, Sendable {
     /// One server's counters since the process began.
     struct Server: Hashable, Sendable {
@@ -14,6 +14,7 @@ struct HAProxyCounters: Hashable, Sendable {
 
     /// The process's id: another one began its counters anew.
     let pid: Int
+    /// By `backend/server`.
     let servers: [String: Server]
 
     init(answer: String) throws(Unreadable) {
@@ -27,10 +28,12 @@ struct HAProxyCounters: Hashable, Sendable {
         }
         let columns = Self.columns(of: lines[start].dropFirst(2))
         var servers: [String: Server] = [:]
-        for line in lines[(start + 1)...] {
+        for line in lines[(start + 1)...] where !line.hasPrefix("# ") {
             let row = Dictionary(zip(columns, Self.columns(of: line))) { first, _ in first }
-            guard row["type"] == "2", let name = row["svname"], let server = Server(row) else { continue }
-            servers[name] = server
+            guard row["type"] == "2", let backend = row["pxname"], let name = row["svname"],
+                let server = Server(row)
+            else { continue }
+            servers["\(backend)/\(name)"] = server
         }
         self.pid = pid
         self.servers = servers

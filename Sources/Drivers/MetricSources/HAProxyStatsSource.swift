@@ -10,22 +10,24 @@ import UnixSocket
 package actor HAProxyStatsSource: MetricsSource {
     package nonisolated let name: String
     private let socket: String
-    private let backend: String
+    private let backends: [EnvironmentName: String]
     private let wanted: [EnvironmentName: [String]]
     private let milliseconds: Int
-    /// Server names by environment, once they are known.
+    /// `backend/server` by environment, once they are known.
     private var owners: [EnvironmentName: [String]]?
     private var last: HAProxyCounters?
 
+    /// `backends` are those that take the environments' requests: the same for both, or one each.
+    ///
     /// `servers` are names of servers or their addresses as they stand in HAProxy's configuration.
     package init(
         socket: String,
-        backend: String,
+        backends: [EnvironmentName: String],
         servers: [EnvironmentName: [String]],
         deadline: DeployCore.Span = .seconds(1)
     ) {
         self.socket = socket
-        self.backend = backend
+        self.backends = backends
         wanted = servers
         milliseconds = Int(deadline.milliseconds)
         name = "haproxy \(socket)"
@@ -33,7 +35,7 @@ package actor HAProxyStatsSource: MetricsSource {
 
     /// Fails only when it can never work; while HAProxy does not answer, ``collect()`` has no evidence.
     package func open() async throws(MetricsError) {
-        guard !backend.isEmpty, backend.utf8.allSatisfy(Self.isNameByte) else {
+        for backend in places where backend.isEmpty || !backend.utf8.allSatisfy(Self.isNameByte) {
             throw .unusable("`\(backend)` is not a name that a backend of HAProxy can have")
         }
         last = nil
@@ -82,21 +84,22 @@ package actor HAProxyStatsSource: MetricsSource {
     ) throws(MetricsError) -> TrafficSample {
         guard let old = before.servers[server], let new = now.servers[server] else {
             owners = nil
-            throw .noEvidence("backend \(backend) has no server \(server) any more")
+            throw .noEvidence("HAProxy has no server \(server) any more")
         }
         let (requests, errors) = (new.requests - old.requests, new.errors - old.errors)
         guard requests >= 0, errors >= 0 else {
-            throw .noEvidence("the counters of \(backend)/\(server) were set back")
+            throw .noEvidence("the counters of \(server) were set back")
         }
         return TrafficSample(requests: max(requests, errors), errors: errors)
     }
 
     private func counters(isFirst: Bool) async throws(MetricsError) -> HAProxyCounters {
-        let answer = try await ask("show info;show stat \(backend) 4 -1", isFirst: isFirst)
+        let commands = ["show info"] + places.map { "show stat \($0) 4 -1" }
+        let answer = try await ask(commands.joined(separator: ";"), isFirst: isFirst)
         do throws(HAProxyCounters.Unreadable) {
             return try HAProxyCounters(answer: answer)
         } catch {
-            let message = "backend \(backend): \(error.message)"
+            let message = "backend \(places.joined(separator: ", ")): \(error.message)"
             throw isFirst ? .unusable(message) : .noEvidence(message)
         }
     }
@@ -117,25 +120,40 @@ package actor HAProxyStatsSource: MetricsSource {
 
     /// `show servers state` tells addresses on every socket; the `addr` of `show stat` needs level operator.
     private func findServers(isFirst: Bool) async throws(MetricsError) -> [EnvironmentName: [String]] {
-        let answer = try await ask("show servers state \(backend)", isFirst: isFirst)
-        let known = Self.servers(in: answer)
-        guard !known.isEmpty else {
-            let message = "HAProxy knows no backend \(backend) with servers: `\(answer.prefix(80))`"
-            throw isFirst ? .unusable(message) : .noEvidence(message)
-        }
         var owners: [EnvironmentName: [String]] = [:]
-        for (environment, texts) in wanted {
-            for text in texts {
-                let names = known.filter { $0.name == text || $0.addresses.contains(text) }.map(\.name)
-                guard !names.isEmpty else {
-                    let list = known.map { "\($0.name) \($0.addresses.first ?? "")" }.joined(separator: ", ")
-                    throw .unusable("backend \(backend) has no server \(text) (it has \(list))")
-                }
-                owners[environment, default: []] += names.filter { owners[environment]?.contains($0) != true }
+        for backend in places {
+            let answer = try await ask("show servers state \(backend)", isFirst: isFirst)
+            let known = Self.servers(in: answer)
+            guard !known.isEmpty else {
+                let message = "HAProxy knows no backend \(backend) with servers: `\(answer.prefix(80))`"
+                throw isFirst ? .unusable(message) : .noEvidence(message)
+            }
+            for (environment, texts) in wanted where backends[environment] == backend {
+                owners[environment] = try Self.owned(texts, among: known, of: backend)
             }
         }
         return owners
     }
+
+    private static func owned(
+        _ texts: [String],
+        among known: [(name: String, addresses: [String])],
+        of backend: String
+    ) throws(MetricsError) -> [String] {
+        var owned: [String] = []
+        for text in texts {
+            let names = known.filter { $0.name == text || $0.addresses.contains(text) }
+                .map { "\(backend)/\($0.name)" }
+            guard !names.isEmpty else {
+                let list = known.map { "\($0.name) \($0.addresses.first ?? "")" }.joined(separator: ", ")
+                throw .unusable("backend \(backend) has no server \(text) (it has \(list))")
+            }
+            owned += names.filter { !owned.contains($0) }
+        }
+        return owned
+    }
+
+    private var places: [String] { Set(backends.values).sorted() }
 
     /// Names and addresses, by number and by host name.
     static func servers(in answer: String) -> [(name: String, addresses: [String])] {

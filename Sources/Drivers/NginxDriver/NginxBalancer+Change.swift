@@ -12,6 +12,8 @@ struct NginxChange: Sendable {
     let afterDigest: String
     /// What runs while the change waits.
     let truth: NginxBalancer.TextInForce
+    /// When the new text came to be the file's; workers that are younger may have loaded it.
+    var written = FileTime(nanoseconds: .max)
     /// The mark as it was, but for the token.
     let markBefore: BalancerMark
     let previousBefore: [UInt8]?
@@ -35,8 +37,9 @@ extension NginxBalancer {
         let keeper = try keeper()
         let lock = try await keeper.lock(within: Self.lockBudget)
         defer { lock.release() }
+        let sight = try await lookBeforeChange()
         var change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try write(split, token, keeper, isReturn: isReturn)
+            try write(split, token, keeper, sight, isReturn: isReturn)
         }
         if change.needsReload {
             do throws(LoadBalancerError) {
@@ -66,15 +69,12 @@ extension NginxBalancer {
             try translated { () throws(FileProblem) in try keeper.file.read() }
         }
         guard now.digest == change.afterDigest || isBeside(change, now) else {
-            let diff = UnifiedDiff.text(before: change.after, after: now.bytes, path: now.path)
-            let drift = LoadBalancerError.drifted(file: now.path, diff: diff)
+            let drift = drift(of: change, now)
             try await takeBack(change, because: drift)
             throw drift
         }
-        if change.needsReload { try await reload(change) }
-        return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try finished(change, keeper)
-        }
+        if change.needsReload { try await reload(change) } else { try await verify(change) }
+        return try await finished(change, keeper)
     }
 
     package func discard(_ key: StagedSplit) async {
@@ -88,11 +88,11 @@ extension NginxBalancer {
 
     // MARK: parts
 
-    /// Whether the text differs from ours only by a change of bgdeploy's to another upstream of the same file.
+    /// Whether the text differs from ours only by a change of bgdeploy's to another upstream of the same
+    /// file.
     private func isBeside(_ change: NginxChange, _ now: FileContents) -> Bool {
         guard change.keeper.isOurs(digest: now.digest) else { return false }
-        let view = try? UpstreamView(now.bytes, path: now.path, settings: settings)
-        return view?.split == change.split
+        return settings.split(of: now.bytes, path: now.path) == change.split
     }
 
     /// The mark first, then the file: a crash between the two leaves a mark that fences and a file as it was.
@@ -100,18 +100,17 @@ extension NginxBalancer {
         _ split: Split,
         _ token: FencingToken,
         _ keeper: MarkKeeper,
+        _ sight: NginxSight,
         isReturn: Bool
     ) throws(LoadBalancerError) -> NginxChange {
         let mark = try keeper.mark(admitting: token)
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-        let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
-        let after = try view.text(for: split)
-        let truth = try inForce(contents, keeper, try locator.master())
+        let after = try settings.reading(contents.bytes, path: contents.path).text(for: split)
+        let truth = try inForce(contents, keeper, sight)
         var raised = mark
         raised.token = token
         raised.service = settings.service
-        let splitBefore = try? UpstreamView(truth.bytes, path: contents.path, settings: settings).split
-        let change = NginxChange(
+        var change = NginxChange(
             keeper: keeper,
             before: contents,
             after: after,
@@ -119,12 +118,17 @@ extension NginxBalancer {
             truth: truth,
             markBefore: raised,
             previousBefore: try keeper.previousText(mark),
-            splitBefore: splitBefore,
+            splitBefore: truth.other.map { Generation($0)?.split }
+                ?? settings.split(of: truth.bytes, path: contents.path),
             split: split,
             isReturn: isReturn
         )
         do throws(LoadBalancerError) {
             try save(change, token, mark)
+            if change.changesText {
+                // Not known: then every worker may have loaded it.
+                change.written = (try? keeper.file.read())?.modified ?? FileTime(nanoseconds: 0)
+            }
         } catch {
             try? forget(change)
             throw error
@@ -161,20 +165,32 @@ extension NginxBalancer {
     private func reload(_ change: NginxChange) async throws(LoadBalancerError) {
         let reload: NginxReload
         do throws(LoadBalancerError) {
-            reload = NginxReload(try locator.master(), errorLog: locator.errorLog)
+            reload = try self.reload(to: change.after, change.before.path)
             try await trigger(reload)
         } catch {
             try await takeBack(change, because: error)
             throw error
         }
-        let budget = settings.reloadDeadline + 20 * change.testTime
-        let outcome = await reload.outcome(within: budget)
+        let outcome = await reload.outcome(within: budget(change))
         guard outcome != .inForce else { return }
         let failure = failure(outcome)
-        try await takeBack(change, because: failure)
-        try await settle(after: outcome, reload, failure)
+        try await takeBack(change, because: failure, wasTold: reload.master == nil)
+        // Whatever a master that hangs still makes of the signal that it got, it must end with the old text.
+        if case .nothingHappened = outcome { try? await trigger(reload) }
         throw failure
     }
+
+    /// What is said to be in force already has to be seen: by its workers, or by the same proof as after a
+    /// reload.
+    private func verify(_ change: NginxChange) async throws(LoadBalancerError) {
+        let evidence = try reload(to: change.after, change.before.path)
+        guard evidence.master == nil else { return }
+        guard case .notServed(let found) = await evidence.outcome(within: budget(change)) else { return }
+        throw .unknown("nothing had to be loaded, and nginx does not serve the text: \(found)")
+    }
+
+    /// In milliseconds: a configuration that takes long to test takes long to load.
+    func budget(_ change: NginxChange) -> Int { settings.reloadDeadline + 20 * change.testTime }
 
     private func failure(_ outcome: NginxReload.Outcome) -> LoadBalancerError {
         switch outcome {
@@ -184,26 +200,9 @@ extension NginxBalancer {
             .notInForce("nginx accepted the reload and kept its old configuration:\n\(complaint)")
         case .nothingHappened(let hint):
             .notInForce("nginx was told to reload, and its old workers go on as before: \(hint)")
+        case .notServed(let found):
+            .notInForce("nginx was told to reload, and does not serve the new text: \(found)")
         case .masterGone: .unknown("the nginx master ended during the reload")
-        }
-    }
-
-    /// After the file is back: whatever nginx still makes of the signal that it got, it must end with the old
-    /// text, so it is told once more.
-    private func settle(
-        after outcome: NginxReload.Outcome,
-        _ reload: NginxReload,
-        _ failure: LoadBalancerError
-    ) async throws(LoadBalancerError) {
-        switch outcome {
-        case .inForce, .refused, .masterGone: return
-        case .nothingHappened: try? await trigger(reload)
-        case .halfway:
-            let again = NginxReload(reload.master, errorLog: nil)
-            try? await trigger(again)
-            guard await again.outcome(within: settings.reloadDeadline) == .inForce else {
-                throw .unknown(failure.message)
-            }
         }
     }
 
@@ -211,66 +210,18 @@ extension NginxBalancer {
     private func finished(
         _ change: NginxChange,
         _ keeper: MarkKeeper
-    ) throws(LoadBalancerError) -> BalancerObservation {
+    ) async throws(LoadBalancerError) -> BalancerObservation {
         try? keeper.file.setSide(keeper.file.stagedPath, nil)
-        let contents: FileContents
-        do throws(FileProblem) {
-            contents = try keeper.file.read()
+        if change.needsReload { Withdrawal.settle(keeper.file) }
+        let observation: BalancerObservation
+        do throws(LoadBalancerError) {
+            observation = try await readBack(keeper, try await look())
         } catch {
             throw .unknown("\(error.message) after the reload")
         }
-        let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
-        let observation = observation(contents, view, try inForce(contents, keeper, try locator.master()))
         guard observation.split == change.split else {
-            throw .unknown("\(contents.path) was changed by somebody else while nginx loaded it")
+            throw .unknown("\(change.before.path) was changed by somebody else while nginx loaded it")
         }
         return observation
-    }
-
-    /// Makes the file what it was, with its old time, so that it counts as loaded.
-    ///
-    /// An edit that somebody made meanwhile stays; only the shares in it are put back, if they are still
-    /// ours.
-    private func takeBack(
-        _ change: NginxChange,
-        because error: LoadBalancerError
-    ) async throws(LoadBalancerError) {
-        let problem: FileProblem? = await BlockingWork.run { [self] in
-            do throws(FileProblem) {
-                try putBack(change)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        guard let problem else { return }
-        throw .unknown("\(error.message)\nand the file could not be put back: \(problem.message)")
-    }
-
-    private func putBack(_ change: NginxChange) throws(FileProblem) {
-        let file = change.keeper.file
-        if change.changesText {
-            let now = try file.read()
-            if now.digest == change.afterDigest {
-                try file.replace(
-                    with: change.before.bytes,
-                    expecting: now.digest,
-                    modified: change.before.modified
-                )
-            } else if let view = try? UpstreamView(now.bytes, path: now.path, settings: settings),
-                view.split == change.split, let old = change.splitBefore,
-                let text = try? view.text(for: old)
-            {
-                try file.replace(with: text, expecting: now.digest)
-            }
-        }
-        try forget(change)
-    }
-
-    /// Leaves nothing of the change beside the file but its token.
-    private func forget(_ change: NginxChange) throws(FileProblem) {
-        let file = change.keeper.file
-        try change.keeper.close(change.markBefore, previous: change.previousBefore)
-        if change.changesText, change.truth.isLoaded { try file.setSide(file.stagedPath, nil) }
     }
 }

@@ -16,16 +16,15 @@ extension NginxBalancer {
         defer { lock.release() }
         let at = timekeeper.now()
         let emergency = BalancerMark.Emergency(by: actor, reason: reason, at: at)
+        // With nginx gone the file is still put right, for the next start.
+        let sight = try? await look()
         let back = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try writeStable(keeper, emergency)
+            try writeStable(keeper, emergency, sight)
         }
-        if back.needsReload { try await load(back) }
-        return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try? keeper.file.setSide(keeper.file.stagedPath, nil)
-            let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
-            return observation(contents, view, try inForce(contents, keeper, try locator.master()))
-        }
+        if back.needsReload { try await load(back, sight) }
+        try? keeper.file.setSide(keeper.file.stagedPath, nil)
+        if back.needsReload { Withdrawal.settle(keeper.file) }
+        return try await readBack(keeper, try await look())
     }
 
     private struct WayBack: Sendable {
@@ -37,15 +36,14 @@ extension NginxBalancer {
 
     private func writeStable(
         _ keeper: MarkKeeper,
-        _ emergency: BalancerMark.Emergency
+        _ emergency: BalancerMark.Emergency,
+        _ sight: NginxSight?
     ) throws(LoadBalancerError) -> WayBack {
         var mark = try keeper.mark()
         guard let stable = mark.stable else { throw .misconfigured(noStable(keeper)) }
         let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-        // With nginx gone the file is still put right, for the next start.
-        let master = try? locator.master()
         let text = try stableText(stable, contents, mark, keeper)
-        let isLoaded = master.flatMap { try? inForce(contents, keeper, $0).isLoaded } ?? false
+        let isLoaded = sight.flatMap { try? inForce(contents, keeper, $0).isLoaded } ?? false
         mark.token = FencingToken(epoch: mark.token.epoch + 1, counter: mark.token.counter)
         mark.emergency = emergency
         mark.written = Digest.sha256(text)
@@ -71,26 +69,34 @@ extension NginxBalancer {
         _ mark: BalancerMark,
         _ keeper: MarkKeeper
     ) throws(LoadBalancerError) -> [UInt8] {
-        let backup = try keeper.previousText(mark).flatMap { bytes -> [UInt8]? in
-            let view = try? UpstreamView(bytes, path: contents.path, settings: settings)
-            return view?.split?.live == stable ? bytes : nil
+        let backup = try keeper.previousText(mark).flatMap { bytes in
+            settings.split(of: bytes, path: contents.path)?.live == stable ? bytes : nil
         }
         if let backup, contents.digest == mark.written { return backup }
-        guard let other = settings.environments.map(\.name).first(where: { $0 != stable }),
-            settings.environments.contains(where: { $0.name == stable })
-        else {
+        guard settings.environments.contains(where: { $0.name == stable }) else {
             throw .misconfigured("\(keeper.file.markPath) names \(stable), which the playbook does not have")
         }
+        if settings.mode == .generated { return try replacingEdit(stable, contents, keeper) }
         do throws(LoadBalancerError) {
-            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
-            return try view.text(for: Split(stable, .full, other: other))
+            return try settings.reading(contents.bytes, path: contents.path).text(for: split(allOn: stable))
         } catch {
             guard let backup else { throw error }
             return backup
         }
     }
 
-    private func load(_ back: WayBack) async throws(LoadBalancerError) {
+    /// A generated file holds nothing of anybody else's: what was edited in it is kept beside it.
+    private func replacingEdit(
+        _ stable: EnvironmentName,
+        _ contents: FileContents,
+        _ keeper: MarkKeeper
+    ) throws(LoadBalancerError) -> [UInt8] {
+        let text = try GeneratedText.bytes(for: split(allOn: stable), settings)
+        if contents.bytes != text { try? keeper.file.setSide(keeper.file.sidePath("edited"), contents.bytes) }
+        return text
+    }
+
+    private func load(_ back: WayBack, _ sight: NginxSight?) async throws(LoadBalancerError) {
         do throws(LoadBalancerError) {
             try await test()
         } catch {
@@ -103,7 +109,12 @@ extension NginxBalancer {
         }
         let reload: NginxReload
         do throws(LoadBalancerError) {
-            reload = NginxReload(try locator.master(), errorLog: locator.errorLog)
+            // A probe that did not answer before either proves nothing; the new workers have to do.
+            if case .silent = sight?.answer {
+                reload = NginxReload(sight?.master, errorLog: locator.errorLog, proof: nil)
+            } else {
+                reload = try self.reload(to: back.after, back.before.path)
+            }
             try await trigger(reload)
         } catch {
             throw .unknown(
@@ -120,6 +131,10 @@ extension NginxBalancer {
             throw .unknown("the file is back on the stable environment, but nginx has not loaded it: \(hint)")
         case .halfway:
             throw .unknown("the file is back on the stable environment; old workers still accept connections")
+        case .notServed(let found):
+            throw .unknown(
+                "the file is back on the stable environment, and nginx does not serve it yet: \(found)"
+            )
         case .masterGone:
             throw .unknown("the file is back on the stable environment; the nginx master ended")
         }

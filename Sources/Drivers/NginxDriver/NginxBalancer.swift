@@ -4,8 +4,8 @@ package import DeployPorts
 import SafeFile
 import Synchronization
 
-/// An nginx that divides the traffic by the weights of one `upstream` block, changed by editing the file in
-/// place and reloading.
+/// An nginx that is changed by a file and a reload: the weights of an `upstream` block of the user's, edited
+/// in place, or a file of bgdeploy's own.
 package final class NginxBalancer: LoadBalancer {
     package let settings: NginxSettings
     let timekeeper: any Timekeeper
@@ -18,89 +18,63 @@ package final class NginxBalancer: LoadBalancer {
 
     package var name: String { "nginx \(settings.file)" }
 
+    package var method: String {
+        let cost = "takes a reload for each change, about 0.15 s, which closes idle keep-alive connections"
+        switch settings.mode {
+        case .generated: return "generated: the file is bgdeploy's as a whole; \(cost)"
+        case .weights, .switchboard:
+            return "weights: edits the weights of upstream `\(settings.upstream)`; \(cost)"
+        }
+    }
+
     var locator: NginxLocator { NginxLocator(settings: settings) }
 
     func keeper() throws(LoadBalancerError) -> MarkKeeper {
-        try MarkKeeper(path: settings.file, entry: settings.upstream, service: settings.service)
+        if settings.mode == .generated, isFileMissing {
+            throw .misconfigured("\(settings.file) does not exist yet: `bgdeploy traffic install` writes it")
+        }
+        return try MarkKeeper(path: settings.file, entry: settings.upstream, service: settings.service)
     }
 
     // MARK: looking
 
     package func observe() async throws(LoadBalancerError) -> BalancerObservation {
-        try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            let keeper = try keeper()
-            let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
-            let truth = try inForce(contents, keeper, try locator.master())
-            return observation(contents, view, truth)
-        }
-    }
-
-    /// The text that nginx runs with, as well as it can be told.
-    struct TextInForce {
-        let bytes: [UInt8]
-        /// Whether nginx has loaded the file since it was last changed.
-        let isLoaded: Bool
-        /// Whether `bytes` is known to be what runs.
-        let isKnown: Bool
-    }
-
-    /// A worker is younger than the file that it was started with.
-    ///
-    /// The text that was in force when an unfinished change was begun stays in force until there are workers
-    /// younger than that.
-    func inForce(
-        _ contents: FileContents,
-        _ keeper: MarkKeeper,
-        _ master: NginxMaster
-    ) throws(LoadBalancerError) -> TextInForce {
-        let oldest = master.activeWorkers().map(\.started.upperBound).min()
-        guard let oldest else {
-            throw .unreachable("nginx's master runs, process \(master.process.id), but no worker does")
-        }
-        guard oldest < contents.modified else {
-            return TextInForce(bytes: contents.bytes, isLoaded: true, isKnown: true)
-        }
-        let staged = try? SafeFile.read(keeper.file.stagedPath)
-        guard let staged, oldest < staged.modified else {
-            return TextInForce(bytes: contents.bytes, isLoaded: false, isKnown: false)
-        }
-        return TextInForce(bytes: staged.bytes, isLoaded: false, isKnown: true)
-    }
-
-    func observation(
-        _ contents: FileContents,
-        _ view: UpstreamView,
-        _ truth: TextInForce
-    ) -> BalancerObservation {
-        var remarks: [String] = []
-        var split = view.split
-        if !truth.isLoaded {
-            remarks.append("\(contents.path) was changed after nginx last loaded it")
-        }
-        if truth.isKnown, truth.bytes != contents.bytes {
-            split = (try? UpstreamView(truth.bytes, path: contents.path, settings: settings))?.split
-            remarks.append(
-                "a change was begun and not finished: the next reload of nginx would bring it into force"
-            )
-        }
+        let keeper = try keeper()
+        let sight = try await look()
+        let seen = try await readBack(keeper, sight)
+        let remark = await BlockingWork.run { [self] in oldWorkersRemark(sight.master) }
         return BalancerObservation(
-            split: split,
-            fileSplit: view.split,
-            fileDigest: contents.digest,
-            remarks: remarks
+            split: seen.split,
+            fileSplit: seen.fileSplit,
+            fileDigest: seen.fileDigest,
+            remarks: seen.remarks + (remark.map { [$0] } ?? [])
         )
+    }
+
+    /// What the file and `sight` tell of the split.
+    func readBack(
+        _ keeper: MarkKeeper,
+        _ sight: NginxSight
+    ) async throws(LoadBalancerError) -> BalancerObservation {
+        try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
+            let view = try settings.reading(contents.bytes, path: contents.path)
+            return observation(contents, view, try inForce(contents, keeper, sight), sight)
+        }
     }
 
     package func inspect() async throws(LoadBalancerError) {
         let keeper = try keeper()
+        let sight = try await lookBeforeChange()
         try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             let contents = try translated { () throws(FileProblem) in try keeper.file.read() }
-            _ = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
+            let view = try settings.reading(contents.bytes, path: contents.path)
+            if settings.mode == .generated {
+                _ = try view.text(for: split(allOn: settings.environments[0].name))
+            }
             try translated { () throws(FileProblem) in try keeper.file.checkWritable() }
-            let master = try locator.master()
-            if reloadCommand == nil { try checkSignal(master) }
-            _ = try inForce(contents, keeper, master)
+            if reloadCommand == nil, let master = sight.master { try checkSignal(master) }
+            _ = try inForce(contents, keeper, sight)
         }
         do throws(LoadBalancerError) {
             try await test()
@@ -114,8 +88,12 @@ package final class NginxBalancer: LoadBalancer {
     package func render(_ split: Split) async throws(LoadBalancerError) -> FileChange {
         try check(split)
         return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            if settings.mode == .generated, isFileMissing {
+                let text = try GeneratedText.bytes(for: split, settings)
+                return FileChange(path: settings.file, before: [], after: text)
+            }
             let contents = try translated { () throws(FileProblem) in try SafeFile.read(settings.file) }
-            let view = try UpstreamView(contents.bytes, path: contents.path, settings: settings)
+            let view = try settings.reading(contents.bytes, path: contents.path)
             return FileChange(path: contents.path, before: contents.bytes, after: try view.text(for: split))
         }
     }
@@ -123,7 +101,10 @@ package final class NginxBalancer: LoadBalancer {
     // MARK: the mark
 
     package func mark() async throws(LoadBalancerError) -> BalancerMark {
-        try await BlockingWork.run { [self] () throws(LoadBalancerError) in try keeper().mark() }
+        try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            if settings.mode == .generated, isFileMissing { return .none }
+            return try keeper().mark()
+        }
     }
 
     package func raiseMark(to token: FencingToken) async throws(LoadBalancerError) -> BalancerMark {
@@ -146,17 +127,44 @@ package final class NginxBalancer: LoadBalancer {
             throw .misconfigured("\(name) has no environment \(environment)")
         }
         let addresses = spec.servers.map(ServerAddress.init)
-        return await BlockingWork.run { OpenConnections.count(to: addresses) }
+        return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
+            let owners: OpenConnections.Owners?
+            do throws(LoadBalancerError) {
+                guard let master = try visibleMaster() else { throw .misconfigured(notCounted) }
+                owners = OpenConnections.Owners(ids: master.workers().map(\.id), parent: master.process.id)
+            } catch {
+                // With nginx gone, what others still have open is all that there is.
+                guard case .unreachable = error else { throw error }
+                owners = nil
+            }
+            return OpenConnections.count(to: addresses, of: owners)
+        }
+    }
+
+    /// The kernel tells of the connections in one's own network alone.
+    private var notCounted: String {
+        "no nginx master is visible from here, so the connections of \(name) cannot be counted; let the application tell them (`drain: connections`)"
     }
 
     /// How long another process may hold the lock, in milliseconds.
     static let lockBudget = 5000
+
+    /// Everything on `environment`, which is one of ours.
+    func split(allOn environment: EnvironmentName) -> Split {
+        let names = settings.environments.map(\.name)
+        return Split(environment, .full, other: names[0] == environment ? names[1] : names[0])
+    }
 
     func check(_ split: Split) throws(LoadBalancerError) {
         let known = settings.environments.map(\.name).sorted()
         guard split.environments == known else {
             throw .misconfigured(
                 "\(name) divides between \(known.map(\.rawValue).joined(separator: " and ")), not \(split)"
+            )
+        }
+        guard split.chosen == nil || settings.mode.knowsUsers else {
+            throw .misconfigured(
+                "\(name) is in `mode: weights` and does not know users, so \(split) is beyond it; say `mode: generated` or `mode: switchboard` in the playbook"
             )
         }
     }

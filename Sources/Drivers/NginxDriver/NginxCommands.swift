@@ -55,21 +55,34 @@ extension NginxBalancer {
         throw .rejected(complaint: text)
     }
 
-    /// Refuses a file that the tested configuration does not include: nginx would reload happily, and the traffic
-    /// would stay where it is.
+    /// Refuses a file that the tested configuration does not include: nginx would reload happily, and the
+    /// traffic would stay where it is.
     func checkIncluded(_ path: String) async throws(LoadBalancerError) {
-        guard let flag = settings.test.lastIndex(of: "-t") else { return }
-        var command = settings.test
-        command[flag] = "-T"
-        let outcome = try await run(command, key: "test")
-        guard outcome.status == .exited(0), !outcome.wasCut else { return }
-        let mark = "# configuration file "
-        let files = outcome.output.split(separator: "\n").filter { $0.hasPrefix(mark) && $0.hasSuffix(":") }
-            .map { String($0.dropFirst(mark.count).dropLast()) }
-        guard !files.isEmpty, !files.contains(where: { (try? SafeFile.resolve($0)) == path }) else { return }
+        guard let text = try await configurationText() else { return }
+        let isIncluded: Bool
+        if settings.mode == .generated {
+            // By its text: inside a container the file may have another path.
+            let bytes = try? SafeFile.read(path).bytes
+            isIncluded = bytes.flatMap { generation(of: $0, path) }.map { text.contains($0) } ?? false
+        } else {
+            let mark = "# configuration file "
+            let files = text.split(separator: "\n").filter { $0.hasPrefix(mark) && $0.hasSuffix(":") }
+                .map { String($0.dropFirst(mark.count).dropLast()) }
+            isIncluded = files.isEmpty || files.contains { (try? SafeFile.resolve($0)) == path }
+        }
+        guard !isIncluded else { return }
         throw .misconfigured(
             "\(path) is not a part of the configuration that `\(line(settings.test))` tests: no `include` reaches it, so a change in it would have no effect"
         )
+    }
+
+    /// The whole configuration as `nginx -T` writes it; `nil` when it cannot be had.
+    func configurationText() async throws(LoadBalancerError) -> String? {
+        guard let flag = settings.test.lastIndex(of: "-t") else { return nil }
+        var command = settings.test
+        command[flag] = "-T"
+        let outcome = try await run(command, key: "test")
+        return outcome.status == .exited(0) && !outcome.wasCut ? outcome.output : nil
     }
 
     func checkSignal(_ master: NginxMaster) throws(LoadBalancerError) {
@@ -83,7 +96,7 @@ extension NginxBalancer {
     /// In milliseconds; a configuration of thousands of servers with certificates is tested for some seconds.
     private static let commandDeadline = 60_000
 
-    private func run(
+    func run(
         _ command: [String],
         key: String
     ) async throws(LoadBalancerError) -> ShortCommand.Outcome {

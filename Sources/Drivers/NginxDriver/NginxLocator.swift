@@ -91,7 +91,7 @@ struct NginxLocator: Sendable {
         return """
             nginx is not running: \(files.joined(separator: ", ")) names no nginx master and no other one was \
             found; start it with `systemctl start nginx` or \(start). An nginx inside a container has to be \
-            changed from inside that container
+            changed from inside that container, or in `mode: generated` with `probe` and a `reload` command
             """
     }
 }

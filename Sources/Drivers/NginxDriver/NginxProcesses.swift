@@ -39,6 +39,15 @@ struct NginxProcess: Hashable, Sendable {
     }
 }
 
+extension FileTime {
+    /// The wall clock, by which files are dated.
+    static var now: FileTime {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        return FileTime(nanoseconds: Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec))
+    }
+}
+
 /// A running nginx.
 struct NginxMaster: Hashable, Sendable {
     static let titlePrefix = "nginx: master process"
@@ -58,10 +67,19 @@ struct NginxMaster: Hashable, Sendable {
 
     /// The workers that accept connections: those that are shutting down are left out.
     func activeWorkers() -> Set<NginxProcess> {
+        Set(workers().filter { $0.title == "nginx: worker process" })
+    }
+
+    /// The workers that only finish what they have: they kept their connections over a reload.
+    func oldWorkers() -> [NginxProcess] {
+        workers().filter { $0.title == "nginx: worker process is shutting down" }
+    }
+
+    /// Every child: workers, old ones too, and helpers for caches.
+    func workers() -> [NginxProcess] {
         let list = ProcFile.text("/proc/\(process.id)/task/\(process.id)/children") ?? ""
         let ids = list.split(separator: " ").compactMap { Int32($0) }
-        let workers = ids.compactMap { NginxProcess($0) }
-        return Set(workers.filter { $0.title == "nginx: worker process" })
+        return ids.compactMap { NginxProcess($0) }
     }
 
     /// Whether the process is stopped, as by SIGSTOP or a debugger: it then takes no signal.

@@ -6,7 +6,8 @@ import SafeFile
 ///
 /// Exit codes say nothing: `nginx -t` and `nginx -s reload` both succeed when, say, a new `listen` port is
 /// taken, and nothing changes. The evidence is new workers, and every old one gone or shutting down: nginx
-/// starts workers only with a configuration that it has loaded whole.
+/// starts workers only with a configuration that it has loaded whole. Where there is a probe, nginx has to
+/// answer the wanted generation as well; where no master is visible, that alone is the evidence.
 struct NginxReload: Sendable {
     enum Outcome: Hashable, Sendable {
         case inForce
@@ -17,20 +18,37 @@ struct NginxReload: Sendable {
         /// Old and new workers accept connections.
         case halfway
         case masterGone
+        /// New workers or not, the wanted generation is not what nginx answers.
+        case notServed(found: String)
     }
 
-    let master: NginxMaster
-    let before: Set<NginxProcess>
-    private let log: ErrorLogTail?
+    /// The generation that nginx must answer.
+    struct Proof: Sendable {
+        let probe: ServedProbe
+        let generation: String
+    }
 
-    init(_ master: NginxMaster, errorLog: String?) {
+    let master: NginxMaster?
+    private let before: Set<NginxProcess>
+    private let log: ErrorLogTail?
+    private let proof: Proof?
+
+    /// - Precondition: there is a master or a proof.
+    init(_ master: NginxMaster?, errorLog: String?, proof: Proof?) {
+        precondition(master != nil || proof != nil, "a reload without evidence")
         self.master = master
-        before = master.activeWorkers()
-        log = errorLog.map { ErrorLogTail($0, master: master.process.id) }
+        self.proof = proof
+        before = master?.activeWorkers() ?? []
+        log = master.flatMap { master in errorLog.map { ErrorLogTail($0, master: master.process.id) } }
     }
 
     /// Sends SIGHUP to the master, which reads the file some time after this returns.
     func signal() throws(LoadBalancerError) {
+        guard let master else {
+            throw .misconfigured(
+                "no nginx master is visible to be signalled; give the balancer a `reload` command"
+            )
+        }
         guard NginxMaster(master.process.id) == master else {
             throw .unreachable(
                 "the nginx master, process \(master.process.id), has ended; nothing was changed"
@@ -43,12 +61,21 @@ struct NginxReload: Sendable {
         }
     }
 
-    /// Waits for the evidence, at most `milliseconds`.
+    /// Waits for the evidence, at most `milliseconds` for each kind.
     func outcome(within milliseconds: Int) async -> Outcome {
-        await BlockingWork.run { blockingOutcome(within: milliseconds) }
+        if let master {
+            let outcome = await BlockingWork.run { blockingOutcome(master, within: milliseconds) }
+            guard outcome == .inForce else { return outcome }
+        }
+        guard let proof else { return .inForce }
+        let verdict = await proof.probe.proof(within: milliseconds) { $0 == proof.generation }
+        return switch verdict {
+        case .proven: .inForce
+        case .unproven(let found): .notServed(found: found)
+        }
     }
 
-    private func blockingOutcome(within milliseconds: Int) -> Outcome {
+    private func blockingOutcome(_ master: NginxMaster, within milliseconds: Int) -> Outcome {
         let deadline = MonotonicClock.milliseconds() + Int64(milliseconds)
         var looks = 0
         while true {
@@ -59,12 +86,12 @@ struct NginxReload: Sendable {
                 guard NginxMaster(master.process.id) == master else { return .masterGone }
                 if let complaint = log?.refusal() { return .refused(complaint: complaint) }
             }
-            guard MonotonicClock.milliseconds() < deadline else { return last(workers) }
+            guard MonotonicClock.milliseconds() < deadline else { return last(master, workers) }
             MonotonicClock.pause(milliseconds: 4)
         }
     }
 
-    private func last(_ workers: Set<NginxProcess>) -> Outcome {
+    private func last(_ master: NginxMaster, _ workers: Set<NginxProcess>) -> Outcome {
         if !workers.isSubset(of: before) { return .halfway }
         if master.isStopped {
             return .nothingHappened(hint: "the nginx master, process \(master.process.id), is stopped")

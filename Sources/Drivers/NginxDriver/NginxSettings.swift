@@ -19,6 +19,16 @@ package struct NginxSettings: Hashable, Sendable {
     package var folder: String
     /// How long a reload may take until every old worker has stopped accepting, in milliseconds.
     package var reloadDeadline = 10_000
+    package var mode = NginxMode.weights
+    /// By what a user stays on his side; `nil` when every request is divided anew.
+    package var sticky: UserKey?
+    package var chosenUsers: ChosenUsers?
+    /// Where nginx answers what it does now; `nil` when nobody can ask.
+    package var probe: String?
+    /// Where the switchboard's links are; absolute.
+    ///
+    /// `nil` for the usual place.
+    package var directory: String?
 
     package init(
         file: String,
@@ -40,8 +50,8 @@ package struct NginxSettings: Hashable, Sendable {
         self.folder = folder
     }
 
-    /// Reads the keys `nginx`, `upstream`, `test`, `reload`, `pid` and `on` of a balancer's entry and reports
-    /// every mistake in them; `nil` when the file or the upstream is missing.
+    /// Reads the keys of a balancer's entry and reports every mistake in them; `nil` when the file or the
+    /// upstream is missing, or the mode cannot do what the playbook asks for.
     package static func settings(
         from reader: inout MapReader,
         _ context: BalancerContext
@@ -51,14 +61,23 @@ package struct NginxSettings: Hashable, Sendable {
         let test = reader.command("test")
         let reload = reader.command("reload")
         let pid = reader.word("pid", required: false)
+        let mode = NginxMode.mode(from: &reader, context)
+        let probe = probe(from: &reader, mode)
+        let directory = reader.optional("directory")
+        if let directory, let mode, mode != .switchboard {
+            reader.diagnostics.report(
+                directory.position,
+                "`directory` is where `mode: switchboard` keeps its links; `mode: \(mode)` has none"
+            )
+        }
         if let value = reader.optional("on") {
             reader.diagnostics.report(
                 value.position,
                 "`on` is not available in this version: a balancer is changed on the host that bgdeploy runs on"
             )
         }
-        guard let file, let upstream else { return nil }
-        return NginxSettings(
+        guard let file, let upstream, let mode else { return nil }
+        var settings = NginxSettings(
             file: context.absolute(file),
             upstream: upstream,
             test: test ?? ["nginx", "-t"],
@@ -68,6 +87,34 @@ package struct NginxSettings: Hashable, Sendable {
             service: context.service,
             folder: context.folder
         )
+        settings.mode = mode
+        settings.sticky = context.sticky
+        settings.chosenUsers = context.chosenUsers
+        settings.probe = probe
+        settings.directory = directory.flatMap { reader.text(of: $0, "directory") }.map(context.absolute)
+        return settings
+    }
+
+    /// Refuses a probe that nothing would answer.
+    private static func probe(from reader: inout MapReader, _ mode: NginxMode?) -> String? {
+        guard let value = reader.optional("probe"), let text = reader.text(of: value, "probe") else {
+            return nil
+        }
+        if mode == .weights {
+            reader.diagnostics.report(
+                value.position,
+                "`probe` asks nginx which text of bgdeploy's it runs, and in `mode: weights` the file is yours and names none; say `mode: generated` or `mode: switchboard`, or leave `probe` out: new workers are the evidence then"
+            )
+            return nil
+        }
+        guard ServedProbe(text) != nil else {
+            reader.diagnostics.report(
+                value.position,
+                "`probe` must be a URL such as http://127.0.0.1/.well-known/bgdeploy/NAME or http://unix:/run/nginx.sock:/bgdeploy, found `\(text)`"
+            )
+            return nil
+        }
+        return text
     }
 
     /// JSON Schema of the entry; the key `log` belongs to the metrics source.
@@ -76,13 +123,17 @@ package struct NginxSettings: Hashable, Sendable {
           "type": "object",
           "required": ["nginx", "upstream"],
           "properties": {
-            "nginx": {"type": "string", "minLength": 1, "description": "The file that holds the upstream block."},
+            "nginx": {"type": "string", "minLength": 1, "description": "The file that holds the upstream block; in mode generated, the one to be written."},
             "upstream": {"type": "string", "minLength": 1, "description": "The name of the upstream block."},
             "test": {"type": "array", "items": {"type": "string"}, "minItems": 1,
               "description": "The command that tests the configuration; nginx -t by default."},
             "reload": {"type": "array", "items": {"type": "string"}, "minItems": 1,
               "description": "The command that reloads; SIGHUP to the master by default."},
             "pid": {"type": "string", "minLength": 1, "description": "The file with the master's process id."},
+            "mode": {"enum": ["weights", "switchboard", "generated"],
+              "description": "How the traffic is divided; weights by default."},
+            "probe": {"type": "string", "minLength": 1, "description": "Where nginx answers what it does now."},
+            "directory": {"type": "string", "minLength": 1, "description": "Where mode switchboard keeps its links."},
             "log": {"type": "string", "description": "Where nginx sends its access log."}
           },
           "additionalProperties": false

@@ -1,27 +1,81 @@
 import Glibc
 import SafeFile
 
-/// Counts this host's open connections to servers, as the kernel lists them.
+/// Counts open connections to servers, as the kernel lists them.
 ///
-/// Every local client counts, not nginx alone; so do connections that nginx keeps for later requests.
+/// A connection that `keepalive` of an upstream holds for later requests counts too: nothing outside of nginx
+/// tells it from a busy one. Old workers close theirs at once, and new ones open none to an environment
+/// without a share, so that a drained environment's count comes down to what is really under way.
 enum OpenConnections {
-    static func count(to servers: [ServerAddress]) -> Int {
-        var remotes: Set<String> = []
-        var sockets: Set<String> = []
-        for server in servers {
-            if let path = server.socketPath { sockets.insert(path) }
-            remotes.formUnion(hexAddresses(of: server))
-        }
-        let tcp = ["/proc/net/tcp", "/proc/net/tcp6"].reduce(0) { $0 + established(in: $1, to: remotes) }
-        return tcp + (sockets.isEmpty ? 0 : connected(to: sockets))
+    /// Processes in one network.
+    struct Owners {
+        let ids: [Int32]
+        /// A process that outlives them, in the same network.
+        let parent: Int32
     }
 
-    /// Lines of proc_net_tcp(5): `sl local_address rem_address st …`, state 01 is established.
-    private static func established(in table: String, to remotes: Set<String>) -> Int {
-        guard !remotes.isEmpty, let text = ProcFile.text(table) else { return 0 }
-        return text.split(separator: "\n").dropFirst().count { line in
-            let fields = line.split(separator: " ", maxSplits: 4, omittingEmptySubsequences: true)
-            return fields.count > 3 && fields[3] == "01" && remotes.contains(String(fields[2]))
+    /// Those that the processes `owners` have; those of every local program where the owners are not known or
+    /// their descriptors may not be seen.
+    ///
+    /// Of connections to a socket in the file system always every program's: the kernel lists the name at the
+    /// accepting end alone.
+    static func count(to servers: [ServerAddress], of owners: Owners?) -> Int {
+        let paths = Set(servers.compactMap(\.socketPath))
+        let remotes = Set(servers.flatMap { hexAddresses(of: $0) })
+        let theirs = owners.flatMap { owned(by: $0, to: servers) }
+        let tcp = theirs ?? established(under: "/proc", to: remotes, ownedBy: nil)
+        return tcp + (paths.isEmpty ? 0 : connected(to: paths))
+    }
+
+    /// Those of `owners` alone, over TCP; `nil` when their descriptors may not be seen.
+    static func owned(by owners: Owners, to servers: [ServerAddress]) -> Int? {
+        guard let inodes = sockets(of: owners.ids) else { return nil }
+        let remotes = Set(servers.flatMap { hexAddresses(of: $0) })
+        return established(under: "/proc/\(owners.parent)", to: remotes, ownedBy: inodes)
+    }
+
+    /// The inodes of every socket of `owners`; `nil` when one of them does not let us look.
+    private static func sockets(of owners: [Int32]) -> Set<String>? {
+        guard !owners.isEmpty else { return nil }
+        var inodes: Set<String> = []
+        for owner in owners {
+            guard let folder = opendir("/proc/\(owner)/fd") else {
+                // One that has just ended has no sockets.
+                if errno == ENOENT { continue }
+                return nil
+            }
+            defer { closedir(folder) }
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                if let link = ProcFile.link("/proc/\(owner)/fd/\(name)"), link.hasPrefix("socket:[") {
+                    inodes.insert(String(link.dropFirst("socket:[".count).dropLast()))
+                }
+            }
+        }
+        return inodes
+    }
+
+    /// Lines of proc_net_tcp(5): `sl local_address rem_address st …`, state 01 is established, the tenth
+    /// field is the inode.
+    ///
+    /// `root` is a process's folder, whose network it is.
+    private static func established(
+        under root: String,
+        to remotes: Set<String>,
+        ownedBy inodes: Set<String>?
+    ) -> Int {
+        guard !remotes.isEmpty else { return 0 }
+        let lines = ["\(root)/net/tcp", "\(root)/net/tcp6"].flatMap {
+            (ProcFile.text($0) ?? "").split(separator: "\n").dropFirst()
+        }
+        return lines.count { line in
+            let fields = line.split(separator: " ", maxSplits: 10, omittingEmptySubsequences: true)
+            guard fields.count > 9, fields[3] == "01", remotes.contains(String(fields[2])) else {
+                return false
+            }
+            return inodes?.contains(String(fields[9])) ?? true
         }
     }
 

@@ -2,20 +2,30 @@ package import DeployCore
 package import DeployPorts
 
 /// All balancers of one service, changed together or not at all.
+///
+/// Work is done at all of them side by side; balancers of one ``LoadBalancer/name`` share a file and its
+/// lock, and are worked at one after the other. What fails is told in the playbook's order, whichever
+/// failed first.
 package struct BalancerFleet: Sendable {
     package let balancers: [any LoadBalancer]
-    private let probe: any ServerProbe
-    private let environments: [EnvironmentSpec]
-    private let clock: any Timekeeper
+    /// What an unreachable balancer means for a run.
+    package let whenUnreachable: UnreachablePolicy
+    let probe: any ServerProbe
+    let environments: [EnvironmentSpec]
+    let clock: any Timekeeper
+    let helm = Helm()
+    let roll = Roll()
 
     package init(
         _ balancers: [any LoadBalancer],
         environments: [EnvironmentSpec],
+        whenUnreachable: UnreachablePolicy = .stop,
         probe: any ServerProbe,
         clock: any Timekeeper
     ) {
         self.balancers = balancers
         self.environments = environments
+        self.whenUnreachable = whenUnreachable
         self.probe = probe
         self.clock = clock
     }
@@ -34,45 +44,36 @@ package struct BalancerFleet: Sendable {
 
     /// What each balancer does, in the playbook's order.
     package func observe() async -> [(name: String, result: Result<BalancerObservation, LoadBalancerError>)] {
-        var seen: [(name: String, result: Result<BalancerObservation, LoadBalancerError>)] = []
-        for balancer in balancers {
-            do throws(LoadBalancerError) {
-                seen.append((balancer.name, .success(try await balancer.observe())))
-            } catch {
-                seen.append((balancer.name, .failure(error)))
-            }
-        }
-        return seen
+        await observations().map { ($0.name, $0.result) }
     }
 
     /// The split that all balancers agree on.
     package func agreedSplit() async throws(Failure) -> Split {
-        var agreed: Split?
-        for balancer in balancers {
-            let split = try await Self.attempt(balancer.name) { () async throws(LoadBalancerError) in
-                try await balancer.observe().split
+        let seen = try reached(await observations())
+        var agreed: (name: String, split: Split)?
+        for (name, observation) in seen {
+            guard let split = observation.split else {
+                throw Self.unchanged("\(name) sends traffic to neither environment")
             }
-            guard let split else {
-                throw Self.unchanged("\(balancer.name) sends traffic to neither environment")
-            }
-            if let agreed, !split.isNearly(agreed) {
+            if let agreed, !split.isNearly(agreed.split) {
                 throw Self.unchanged(
-                    "the balancers disagree: \(balancers[0].name) has \(agreed), \(balancer.name) has \(split)"
+                    "the balancers disagree: \(agreed.name) has \(agreed.split), \(name) has \(split)"
                 )
             }
-            agreed = agreed ?? split
+            agreed = agreed ?? (name, split)
         }
         guard let agreed else { throw Self.unchanged("the playbook names no balancer") }
-        return agreed
+        return agreed.split
     }
 
-    /// Whether every balancer could be changed.
+    /// Whether every balancer could be changed; those that the policy goes on without are left out from now
+    /// on.
     package func inspect() async throws(Failure) {
-        for balancer in balancers {
-            try await Self.attempt(balancer.name) { () async throws(LoadBalancerError) in
-                try await balancer.inspect()
-            }
+        let outcomes = await each { _, balancer async throws(LoadBalancerError) in
+            try await balancer.inspect()
         }
+        _ = try reached(outcomes)
+        for failed in outcomes.compactMap(\.failed) { roll.leaveOut(failed) }
     }
 
     /// The highest mark beside any balancer: a new holder starts above it.
@@ -80,8 +81,8 @@ package struct BalancerFleet: Sendable {
     /// Unreadable marks are left out: the balancer refuses the write later.
     package func highestMark() async -> BalancerMark {
         var highest = BalancerMark.none
-        for balancer in balancers {
-            guard let mark = try? await balancer.mark(), mark.token >= highest.token else { continue }
+        let marks = await each { _, balancer async throws(LoadBalancerError) in try await balancer.mark() }
+        for case .success(let mark) in marks.map(\.result) where mark.token >= highest.token {
             highest = mark
         }
         return highest
@@ -89,106 +90,47 @@ package struct BalancerFleet: Sendable {
 
     /// Makes `token` the lowest that any balancer accepts, and returns those that could not be reached.
     package func raiseMarks(to token: FencingToken) async throws(Failure) -> [String] {
-        var unreached: [String] = []
-        for balancer in balancers {
-            do throws(LoadBalancerError) {
-                _ = try await balancer.raiseMark(to: token)
-            } catch {
-                if case .fenced = error { throw Self.failure(balancer.name, error) }
-                unreached.append("\(balancer.name): \(error.message)")
-            }
+        let marks = await each { _, balancer async throws(LoadBalancerError) in
+            try await balancer.raiseMark(to: token)
         }
-        return unreached
+        let failed = marks.compactMap(\.failed)
+        let fenced = failed.filter(\.isFenced)
+        guard fenced.isEmpty else { throw Self.failure(fenced) }
+        return failed.map(\.line)
     }
 
     /// The connections that `environment` has open, at all balancers together.
     package func connections(to environment: EnvironmentName) async throws(Failure) -> Int {
+        let counts = await each { _, balancer async throws(LoadBalancerError) in
+            try await balancer.connections(to: environment)
+        }
+        return try reached(counts).reduce(0) { $0 + $1.value }
+    }
+
+    /// What became of the connections that were left.
+    struct Closing: Hashable, Sendable {
+        /// So many were closed.
         var count = 0
-        for balancer in balancers {
-            count += try await Self.attempt(balancer.name) { () async throws(LoadBalancerError) in
-                try await balancer.connections(to: environment)
-            }
-        }
-        return count
+        /// Balancers that close none.
+        var unable: [String] = []
+        /// Balancers that failed, and how.
+        var failed: [String] = []
     }
 
-    // MARK: changing
-
-    /// Makes `split` the one in force at every balancer, verified, or at none.
-    ///
-    /// Everything is staged and tested first. When a commit fails, those committed before are put back.
-    package func route(_ split: Split, token: FencingToken, isReturn: Bool = false) async throws(Failure) {
-        try await checkReceivers(of: split)
-        let before = await observe()
-        var staged: [(balancer: any LoadBalancer, change: StagedSplit)] = []
-        for balancer in balancers {
-            do throws(LoadBalancerError) {
-                staged.append((balancer, try await balancer.stage(split, token: token, isReturn: isReturn)))
-            } catch {
-                for other in staged { await other.balancer.discard(other.change) }
-                throw Self.failure(balancer.name, error)
+    /// Closes what `environment` has open, at every balancer that can.
+    func closeConnections(to environment: EnvironmentName) async -> Closing {
+        var closing = Closing()
+        let results = await each { _, balancer async throws(LoadBalancerError) in
+            try await balancer.closeConnections(to: environment)
+        }
+        for outcome in results {
+            switch outcome.result {
+            case .success(let count?): closing.count += count
+            case .success(nil): closing.unable.append(outcome.name)
+            case .failure: outcome.failed.map { closing.failed.append($0.line) }
             }
         }
-        for (index, (balancer, change)) in staged.enumerated() {
-            do throws(LoadBalancerError) {
-                let seen = try await balancer.commit(change)
-                guard seen.split?.isNearly(split) == true else {
-                    throw .unknown(
-                        "asked for \(split), read back \(seen.split?.description ?? "nothing known")"
-                    )
-                }
-            } catch {
-                for other in staged[(index + 1)...] { await other.balancer.discard(other.change) }
-                let first = Self.failure(balancer.name, error)
-                throw await putBack(
-                    Array(before[0...index]),
-                    Array(balancers[0...index]),
-                    token,
-                    after: first
-                )
-            }
-        }
-    }
-
-    /// Takes a change back that some balancers made and one refused.
-    private func putBack(
-        _ before: [(name: String, result: Result<BalancerObservation, LoadBalancerError>)],
-        _ changed: [any LoadBalancer],
-        _ token: FencingToken,
-        after first: Failure
-    ) async -> Failure {
-        var reason = first.reason
-        // A traffic that is known to be unchanged at the balancer that failed needs nothing there.
-        let last = first.traffic == .unchanged ? changed.count - 1 : changed.count
-        // Where a commit was in force for a moment, users may have been there: that is no unchanged traffic.
-        var traffic = last > 0 ? TrafficKnowledge.unknown : .unchanged
-        for (seen, balancer) in zip(before, changed).prefix(last) {
-            do throws(LoadBalancerError) {
-                guard case .success(let observation) = seen.result, let old = observation.split else {
-                    throw .unknown("its split before the change is not known")
-                }
-                _ = try await balancer.commit(try await balancer.stage(old, token: token, isReturn: true))
-                reason += "\n\(balancer.name) is back at \(old)"
-            } catch {
-                traffic = .unknown
-                reason += "\n\(balancer.name) could not be put back: \(error.message)"
-            }
-        }
-        return Failure(reason: reason, traffic: traffic, isFenced: first.isFenced)
-    }
-
-    /// An environment about to get more traffic must take connections.
-    private func checkReceivers(of split: Split) async throws(Failure) {
-        let now = try? await agreedSplit()
-        for environment in environments
-        where split.share(of: environment.name) > (now?.share(of: environment.name) ?? .zero) {
-            for server in environment.servers {
-                guard let refusal = await probe.refusal(of: server) else { continue }
-                throw Self.unchanged(
-                    "\(environment.name) cannot take traffic: \(server) \(refusal); the split was left as it is"
-                )
-            }
-        }
+        return closing
     }
 
     /// Puts back the environment that was live before, by what was left beside each balancer.
@@ -198,50 +140,49 @@ package struct BalancerFleet: Sendable {
     ) async
         -> [(name: String, result: Result<BalancerObservation, LoadBalancerError>)]
     {
-        await withTaskGroup { group in
-            for (index, balancer) in balancers.enumerated() {
-                group.addTask {
-                    do throws(LoadBalancerError) {
-                        let seen = try await balancer.restore(by: actor, reason: reason)
-                        return (index, Result<BalancerObservation, LoadBalancerError>.success(seen))
-                    } catch {
-                        return (index, Result<BalancerObservation, LoadBalancerError>.failure(error))
-                    }
-                }
-            }
-            var results: [Int: Result<BalancerObservation, LoadBalancerError>] = [:]
-            for await (index, result) in group { results[index] = result }
-            return balancers.enumerated().compactMap { index, balancer in
-                results[index].map { (balancer.name, $0) }
-            }
+        await each { _, balancer async throws(LoadBalancerError) in
+            try await balancer.restore(by: actor, reason: reason)
         }
+        .map { ($0.name, $0.result) }
+    }
+
+    func observations() async -> [Outcome<BalancerObservation>] {
+        await each { _, balancer async throws(LoadBalancerError) in try await balancer.observe() }
     }
 
     // MARK: errors
 
-    private static func attempt<Value: Sendable>(
-        _ name: String,
-        _ work: () async throws(LoadBalancerError) -> Value
-    ) async throws(Failure) -> Value {
-        do throws(LoadBalancerError) {
-            return try await work()
-        } catch {
-            throw failure(name, error)
+    /// What the balancers answered, when all did, or when those that did not may be left out.
+    func reached<Value>(
+        _ outcomes: [Outcome<Value>]
+    ) throws(Failure) -> [(name: String, value: Value)] {
+        let failed = outcomes.compactMap(\.failed)
+        guard mayBeLeftOut(failed, of: outcomes.count) else { throw Self.failure(failed) }
+        return outcomes.compactMap { outcome in
+            (try? outcome.result.get()).map { (outcome.name, $0) }
         }
     }
 
-    private static func failure(_ name: String, _ error: LoadBalancerError) -> Failure {
-        let isFenced = if case .fenced = error { true } else { false }
-        var failure = Failure(
-            reason: "\(name): \(error.message)",
-            traffic: error.traffic,
-            isFenced: isFenced
-        )
-        if case .misconfigured = error { failure.isMisconfigured = true }
-        return failure
+    /// Whether the policy goes on without `failed`; never without all.
+    func mayBeLeftOut(_ failed: [Failed], of count: Int) -> Bool {
+        if failed.isEmpty { return true }
+        return whenUnreachable == .proceed && failed.count < count && failed.allSatisfy(\.isUnreachable)
     }
 
-    private static func unchanged(_ reason: String) -> Failure {
+    /// Every failure by name, in the playbook's order.
+    static func failure(_ failed: [Failed]) -> Failure {
+        var lines: [String] = []
+        // Two entries of one file fail alike.
+        for failure in failed where !lines.contains(failure.line) { lines.append(failure.line) }
+        return Failure(
+            reason: lines.joined(separator: "\n"),
+            traffic: failed.contains { $0.error.traffic == .unknown } ? .unknown : .unchanged,
+            isFenced: failed.contains(where: \.isFenced),
+            isMisconfigured: failed.contains(where: \.isMisconfigured)
+        )
+    }
+
+    static func unchanged(_ reason: String) -> Failure {
         Failure(reason: reason, traffic: .unchanged, isFenced: false)
     }
 }

@@ -9,28 +9,28 @@ struct EffectPerformer: Sendable {
     let fleet: BalancerFleet
     let steps: StepRunner
     let watcher: TrafficWatcher
+    let keeper: SplitKeeper
     let connectionsGauge: (any Gauge)?
     let token: FencingToken
     /// Whether the run is on its way back.
     let isReturning: Bool
     /// Then it is too late to measure what was before.
     let candidateHadTraffic: Bool
+    /// Whether the stable environment gets no new requests any more.
+    let stableIsIdle: Bool
     let clock: any Timekeeper
     let observer: any RunObserver
     let note: @Sendable (Note) -> Void
     /// Called when a balancer answers that somebody else is in charge.
     let fenced: @Sendable () -> Void
 
-    /// How often connections are counted while draining.
-    private static let drainTick = Span.seconds(1)
-
     func perform(_ effect: Effect, _ values: Values) async -> RunEvent.Kind.Outcome {
         switch effect {
         case .step(let step): await perform(step, values)
         case .approval(let step, _, let until): await expire(until, "\(step.title): nobody approved in time")
         case .wait(_, let until): await wait(until)
-        case .route(let share): await route(share)
-        case .watch(let watch): .judged(await watcher.verdict(of: watch, note: note))
+        case .route(let exposure): await route(exposure)
+        case .watch(let watch): .judged(await verdict(of: watch))
         case .drain(let until): await drain(until: until)
         }
     }
@@ -51,77 +51,73 @@ struct EffectPerformer: Sendable {
         guard step.kind == .inspectBalancers else { return await steps.perform(step, values) }
         do throws(BalancerFleet.Failure) {
             try await fleet.inspect()
+            tellNews()
             let split = try await fleet.agreedSplit()
             guard split.live == plan.stable else {
                 return .failed(reason: "\(plan.stable) should have all traffic, found \(split)")
             }
-            return .succeeded(captures: [:], summary: "\(split)")
+            return .succeeded(captures: [:], summary: "\(split)\(fleet.roll.suffix)")
         } catch {
             return .failed(reason: error.reason)
         }
     }
 
-    private func route(_ share: Percent) async -> RunEvent.Kind.Outcome {
+    private func route(_ exposure: Exposure) async -> RunEvent.Kind.Outcome {
         if !candidateHadTraffic { await watcher.measureBefore() }
-        let split = plan.split(candidate: share)
+        let split = plan.split(candidate: exposure)
+        defer { tellNews() }
         do throws(BalancerFleet.Failure) {
             let begin = clock.now()
             try await fleet.route(split, token: token, isReturn: isReturning)
             let took = clock.now().since(begin)
-            return .succeeded(captures: [:], summary: "\(split), verified in \(took.milliseconds) ms")
+            let summary = "\(split), verified in \(took.milliseconds) ms\(fleet.roll.suffix)"
+            return .succeeded(captures: [:], summary: summary)
         } catch {
             if error.isFenced { fenced() }
             return .failed(reason: error.reason, traffic: error.traffic)
         }
     }
 
-    private func drain(until end: Timestamp) async -> RunEvent.Kind.Outcome {
-        var first: Int?
-        var last: Int?
-        while true {
-            let count: Int
-            do throws(Uncounted) {
-                count = try await connections()
-            } catch {
-                return .failed(reason: "connections could not be counted: \(error.reason)")
+    /// The judge's verdict, while the split is held; a split that cannot be held is for a person to look
+    /// at.
+    private func verdict(of watch: Watch) async -> Verdict {
+        let split = plan.split(candidate: watch.candidate)
+        let mayMissSome = fleet.whenUnreachable == .proceed
+        return await withTaskGroup(of: Watched.self) { group in
+            group.addTask { .judged(await watcher.verdict(of: watch, mayMissSome: mayMissSome, note: note)) }
+            group.addTask { .held(await keeper.hold(split, during: watch)) }
+            var verdict: Verdict?
+            var trouble: String?
+            while let next = await group.next() {
+                switch next {
+                case .judged(let judged):
+                    verdict = judged
+                    await keeper.rest(from: watch)
+                case .held(.over): continue
+                case .held(.troubled(let reason)): trouble = reason
+                case .held(.fenced):
+                    fenced()
+                    trouble = "another process has taken the run over"
+                }
+                group.cancelAll()
             }
-            if count != last { observer.draining(connections: count) }
-            first = first ?? count
-            last = count
-            if count == 0 { return .succeeded(captures: [:], summary: "no connections to \(plan.stable)") }
-            let rest = end.since(clock.now())
-            guard rest > .zero else {
-                return .failed(
-                    reason:
-                        "\(plan.stable) still has \(count) connections (\(first ?? count) when draining began)"
-                )
+            guard case .passed(let summary) = verdict else {
+                return verdict ?? .inconclusive(reason: "stopped")
             }
-            do { try await clock.sleep(for: min(Self.drainTick, rest)) } catch {
-                return .failed(reason: "stopped")
+            if watch.purpose == .hold || watch.purpose == .monitor, trouble == nil {
+                trouble = await keeper.silence
             }
+            return trouble.map { .inconclusive(reason: $0) } ?? .passed(summary: summary + fleet.roll.suffix)
         }
     }
 
-    private struct Uncounted: Error {
-        let reason: String
+    private enum Watched: Sendable {
+        case judged(Verdict)
+        case held(SplitKeeper.Ending)
     }
 
-    /// The stable environment's, as the application tells them or as the balancers count them.
-    private func connections() async throws(Uncounted) -> Int {
-        guard let connectionsGauge else {
-            do throws(BalancerFleet.Failure) {
-                return try await fleet.connections(to: plan.stable)
-            } catch {
-                throw Uncounted(reason: error.reason)
-            }
-        }
-        do throws(MetricsError) {
-            let value = try await connectionsGauge.read()
-            guard value >= 0, value < 1e9 else { throw .noEvidence("\(value) is no number of connections") }
-            return Int(value.rounded(.up))
-        } catch {
-            throw Uncounted(reason: "\(connectionsGauge.name): \(error.reason)")
-        }
+    private func tellNews() {
+        for news in fleet.roll.takeNews() { note(news) }
     }
 
     private func wait(_ end: Timestamp) async -> RunEvent.Kind.Outcome {

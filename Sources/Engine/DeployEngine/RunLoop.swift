@@ -23,6 +23,7 @@ struct RunLoop {
     var end: RunEnd?
     private let mailbox: AsyncStream<LoopInput>
     let post: AsyncStream<LoopInput>.Continuation
+    private let keeper: SplitKeeper
     private let detaching = DetachFlag()
 
     struct Running {
@@ -39,6 +40,13 @@ struct RunLoop {
         self.orchestrator = orchestrator
         self.state = state
         (mailbox, post) = AsyncStream.makeStream()
+        keeper = SplitKeeper(
+            orchestrator.surroundings.fleet,
+            token: orchestrator.token,
+            stable: state.plan.stable,
+            clock: orchestrator.surroundings.clock,
+            note: { [post] in post.yield(.noted($0)) }
+        )
     }
 
     var surroundings: RunSurroundings { orchestrator.surroundings }
@@ -211,10 +219,12 @@ struct RunLoop {
                 isDetaching: { [detaching] in detaching.isRaised }
             ),
             watcher: surroundings.watcher,
+            keeper: keeper,
             connectionsGauge: surroundings.connectionsGauge,
             token: orchestrator.token,
             isReturning: state.phase == .rollback,
             candidateHadTraffic: state.hasMovedTraffic,
+            stableIsIdle: state.confirmed == .full,
             clock: surroundings.clock,
             observer: surroundings.observer,
             note: { [post] in post.yield(.noted($0)) },

@@ -23,4 +23,6 @@ package struct TrafficFigures: Sendable {
     package let candidate: WatchFigures
     /// What a person should know; new ones only.
     package let remarks: [String]
+    /// The candidate's share so far, asked and measured; `nil` when nothing was asked for.
+    package var share: MeasuredShare?
 }

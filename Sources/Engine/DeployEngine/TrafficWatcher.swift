@@ -49,7 +49,13 @@ package actor TrafficWatcher {
     }
 
     /// Watches until the judge decides or `watch.until`; `note` keeps what was measured.
-    func verdict(of watch: Watch, note: @Sendable (Note) -> Void) async -> Verdict {
+    ///
+    /// With `mayMissSome`, what some balancers tell is enough: the run goes on without the others.
+    func verdict(
+        of watch: Watch,
+        mayMissSome: Bool = false,
+        note: @Sendable (Note) -> Void
+    ) async -> Verdict {
         await open()
         guard !sources.isEmpty || !gauges.isEmpty else { return await blind(until: watch.until) }
         var judge = TrafficJudge(
@@ -58,6 +64,8 @@ package actor TrafficWatcher {
             rules: rules,
             before: before
         )
+        var share = MeasuredShare(asked: watch.candidate)
+        var told: String?
         var ticks = 0
         var darkTicks = 0
         // A watch that ended while no process drove the run has seen nothing: it is made up for, in short.
@@ -69,24 +77,29 @@ package actor TrafficWatcher {
             let begin = clock.now()
             let rest = end.since(begin)
             do { try await clock.sleep(for: min(Self.tick, rest)) } catch { break }
-            let observed = await observe(seconds: clock.now().since(begin).seconds)
+            let (observed, missing) = await observe(clock.now().since(begin).seconds, mayMissSome)
             if case .noEvidence = observed.traffic { darkTicks += 1 }
             ticks += 1
-            let judgement = judge.judge(observed)
-            report(watch, judge, judgement)
+            // The first second may still tell of requests that began under the split before.
+            if ticks > 1 { share.add(observed) }
+            var judgement = judge.judge(observed)
+            if let remark = share.takeRemark(plan.candidate) { judgement.remarks.append(remark) }
+            if let missing, missing != told { judgement.remarks.append("measured without \(missing)") }
+            told = missing
+            report(watch, judge, judgement, share)
             switch judgement.decision {
             case .fine: break
             case .rollBack(let reason):
-                note(figures(of: judge))
+                note(figures(of: judge, share))
                 return .rollBack(reason: reason)
             case .rollBackGradually(let reason):
-                note(figures(of: judge))
+                note(figures(of: judge, share))
                 return .rollBackGradually(reason: reason)
             }
             for remark in judgement.remarks { note(Note(topic: "remark", text: remark)) }
-            if ticks % Self.ticksPerNote == 0 { note(figures(of: judge)) }
+            if ticks % Self.ticksPerNote == 0 { note(figures(of: judge, share)) }
         }
-        return conclude(judge, ticks: ticks, darkTicks: darkTicks)
+        return conclude(judge, share, ticks: ticks, darkTicks: darkTicks)
     }
 
     // MARK: sources
@@ -103,7 +116,8 @@ package actor TrafficWatcher {
         }
     }
 
-    private func observe(seconds: Double) async -> TrafficTick {
+    /// What this second brought, and what is missing in it all the same.
+    private func observe(_ seconds: Double, _ mayMissSome: Bool) async -> (TrafficTick, missing: String?) {
         var stable = TrafficSample()
         var candidate = TrafficSample()
         var missing = sources.compactMap { unusable[$0.name] }
@@ -116,12 +130,14 @@ package actor TrafficWatcher {
                 missing.append("\(source.name): \(error.reason)")
             }
         }
+        let isEnough = missing.isEmpty || (mayMissSome && missing.count < sources.count)
         if sources.isEmpty { missing.append("no balancer of the playbook tells what it sees") }
+        let reason = missing.joined(separator: "; ")
         let traffic: TrafficTick.Traffic =
-            missing.isEmpty
-            ? .measured(stable: stable, candidate: candidate)
-            : .noEvidence(missing.joined(separator: "; "))
-        return TrafficTick(traffic, gauges: await readings(), seconds: seconds)
+            isEnough && !sources.isEmpty
+            ? .measured(stable: stable, candidate: candidate) : .noEvidence(reason)
+        let tick = TrafficTick(traffic, gauges: await readings(), seconds: seconds)
+        return (tick, isEnough && !missing.isEmpty && !sources.isEmpty ? reason : nil)
     }
 
     private func readings() async -> [String: TrafficTick.Reading] {
@@ -138,30 +154,37 @@ package actor TrafficWatcher {
 
     // MARK: telling
 
-    private func report(_ watch: Watch, _ judge: TrafficJudge, _ judgement: Judgement) {
+    private func report(
+        _ watch: Watch,
+        _ judge: TrafficJudge,
+        _ judgement: Judgement,
+        _ share: MeasuredShare
+    ) {
         let figures = judge.figures
         observer.watched(
             TrafficFigures(
                 watch: watch,
                 stable: figures.stable,
                 candidate: figures.candidate,
-                remarks: judgement.remarks
+                remarks: judgement.remarks,
+                share: share
             )
         )
     }
 
-    private func figures(of judge: TrafficJudge) -> Note {
+    private func figures(of judge: TrafficJudge, _ share: MeasuredShare) -> Note {
         let (stable, candidate) = judge.figures
-        var facts: [String: String] = [:]
+        var facts = share.facts
         for (side, figures) in [("stable", stable), ("candidate", candidate)] {
             facts["\(side).requests_per_second"] = "\(figures.requestsPerSecond)"
             facts["\(side).error_rate"] = figures.errorRate.map { "\($0)" }
             facts["\(side).latency_p95_ms"] = figures.latencyP95.map { "\($0)" }
         }
-        return Note(topic: "traffic", text: judge.summary().text, facts: facts)
+        return Note(topic: "traffic", text: judge.summary().text + share.suffix, facts: facts)
     }
 
-    /// Without any source there is nothing to judge; the time passes, and the verdict says what it is worth.
+    /// Without any source there is nothing to judge; the time passes, and the verdict says what it is
+    /// worth.
     private func blind(until end: Timestamp) async -> Verdict {
         try? await clock.sleep(for: end.since(clock.now()))
         return .passed(
@@ -170,15 +193,21 @@ package actor TrafficWatcher {
         )
     }
 
-    private func conclude(_ judge: TrafficJudge, ticks: Int, darkTicks: Int) -> Verdict {
+    private func conclude(
+        _ judge: TrafficJudge,
+        _ share: MeasuredShare,
+        ticks: Int,
+        darkTicks: Int
+    ) -> Verdict {
         let summary = judge.summary()
+        let text = summary.text + share.suffix
         switch summary.evidence {
-        case .sufficient: return .passed(summary: summary.text)
+        case .sufficient: return .passed(summary: text)
         case .few(let reason), .none(let reason):
             let wasDark = !sources.isEmpty && darkTicks * 2 > ticks
             return wasDark
                 ? .inconclusive(reason: "not enough was measured: \(reason)")
-                : .passed(summary: "\(summary.text); little evidence: \(reason)")
+                : .passed(summary: "\(text); little evidence: \(reason)")
         }
     }
 }

@@ -1,5 +1,15 @@
 import Glibc
 
+/// When a written file has to outlive a loss of power.
+package enum Durability: Hashable, Sendable {
+    /// When the call returns.
+    case now
+    /// With the next file that is written into the same folder: its text is durable, its name not yet.
+    case withTheNext
+    /// It need not.
+    case never
+}
+
 /// Replaces files whole: a reader, or a crash at any point, finds the old text or the new one.
 package enum AtomicFile {
     /// Makes `bytes` the file's text, durably.
@@ -15,7 +25,8 @@ package enum AtomicFile {
         expecting expected: String? = nil,
         temporaries: String? = nil,
         modified: FileTime? = nil,
-        newMode: UInt32 = 0o600
+        newMode: UInt32 = 0o600,
+        durability: Durability = .now
     ) throws(FileProblem) {
         let old = try existing(path)
         if let expected, old?.digest != expected {
@@ -24,23 +35,30 @@ package enum AtomicFile {
         let target = old?.path ?? path
         let temporary = "\(temporaries ?? folder(of: target))/.\(name(of: target)).\(getpid()).\(counter())"
         do throws(FileProblem) {
-            try write(bytes, to: temporary, like: old, newMode: newMode, modified: modified)
+            try write(
+                bytes,
+                to: temporary,
+                like: old,
+                newMode: newMode,
+                modified: modified,
+                isSynced: durability != .never
+            )
             try checkUnchanged(target, since: old)
             guard rename(temporary, target) == 0 else { throw .of(errno, target, "replace") }
         } catch {
             unlink(temporary)
             throw error
         }
-        try syncFolder(of: target)
+        if durability == .now { try syncFolder(of: target) }
     }
 
-    /// Removes the file if it is there, durably.
-    package static func remove(_ path: String) throws(FileProblem) {
+    /// Removes the file if it is there.
+    package static func remove(_ path: String, durability: Durability = .now) throws(FileProblem) {
         guard unlink(path) == 0 else {
             if errno == ENOENT { return }
             throw .of(errno, path, "remove")
         }
-        try syncFolder(of: path)
+        if durability == .now { try syncFolder(of: path) }
     }
 
     package static func folder(of path: String) -> String {
@@ -68,7 +86,8 @@ package enum AtomicFile {
         to path: String,
         like old: FileContents?,
         newMode: UInt32,
-        modified: FileTime?
+        modified: FileTime?,
+        isSynced: Bool
     ) throws(FileProblem) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .of(errno, path, "write") }
@@ -89,7 +108,7 @@ package enum AtomicFile {
             let times = [timespec(tv_sec: 0, tv_nsec: utimeNow), modified.timespec]
             guard futimens(descriptor, times) == 0 else { throw .of(errno, path, "write") }
         }
-        guard fsync(descriptor) == 0 else { throw .of(errno, path, "write") }
+        guard !isSynced || fsync(descriptor) == 0 else { throw .of(errno, path, "write") }
     }
 
     private static func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws(FileProblem) {

@@ -82,4 +82,14 @@ package final class FileLock: Sendable {
         else { return false }
         return kill(holder.process, SIGKILL) == 0
     }
+
+    /// Whether the holder of the lock was stopped, as by SIGSTOP: it will not let go by itself.
+    package static func isHolderStopped(of path: String) -> Bool {
+        guard let holder = holder(of: path), let text = ProcFile.text("/proc/\(holder.process)/stat") else {
+            return false
+        }
+        // pid (name) state …; the name may have anything in it.
+        let state = text.split(separator: ")").last?.first { $0 != " " }
+        return state == "T" || state == "t"
+    }
 }

@@ -31,6 +31,8 @@ package struct MarkedFile: Sendable {
     package var previousPath: String { "\(prefix).\(entry).previous" }
     package var stagedPath: String { "\(prefix).\(entry).staged" }
     package var lockPath: String { "\(prefix).lock" }
+    /// Space that is given up when the disk is full in an emergency.
+    package var ballastPath: String { "\(prefix).\(entry).ballast" }
     package var scriptPath: String { "\(folder)/rollback-\(AtomicFile.name(of: path)).\(entry).sh" }
     package func sidePath(_ name: String) -> String { "\(prefix).\(entry).\(name)" }
 
@@ -116,12 +118,17 @@ package struct MarkedFile: Sendable {
 
     /// `nil` removes it.
     ///
-    /// `mode` is for a text that was not there.
-    package func setSide(_ path: String, _ bytes: [UInt8]?, mode: UInt32 = 0o600) throws(FileProblem) {
+    /// `mode` is for a text that was not there. `durability` says when it has to outlive a loss of power.
+    package func setSide(
+        _ path: String,
+        _ bytes: [UInt8]?,
+        mode: UInt32 = 0o600,
+        durability: Durability = .now
+    ) throws(FileProblem) {
         if let bytes {
-            try AtomicFile.replace(path, with: bytes, newMode: mode)
+            try AtomicFile.replace(path, with: bytes, newMode: mode, durability: durability)
         } else {
-            try AtomicFile.remove(path)
+            try AtomicFile.remove(path, durability: durability)
         }
     }
 

@@ -70,11 +70,23 @@ public struct BalancerContext: Sendable {
     public let folder: String
     /// Exactly two.
     public let environments: [EnvironmentSpec]
+    /// By what a user stays on the side that he was given; `nil` when every request is divided anew.
+    public let sticky: UserKey?
+    /// Who goes to the candidate whatever its share is.
+    public let chosenUsers: ChosenUsers?
 
-    public init(service: String, folder: String, environments: [EnvironmentSpec]) {
+    public init(
+        service: String,
+        folder: String,
+        environments: [EnvironmentSpec],
+        sticky: UserKey? = nil,
+        chosenUsers: ChosenUsers? = nil
+    ) {
         self.service = service
         self.folder = folder
         self.environments = environments
+        self.sticky = sticky
+        self.chosenUsers = chosenUsers
     }
 }
 

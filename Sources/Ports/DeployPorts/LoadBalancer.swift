@@ -6,6 +6,8 @@ public import DeployCore
 /// on every one, then ``commit(_:)`` on every one. When a call has returned, nothing of it may land later.
 public protocol LoadBalancer: Sendable {
     /// As people know it: the kind and the file, such as `nginx /etc/nginx/conf.d/mina.conf`.
+    ///
+    /// Balancers of one name share a file and its lock.
     var name: String { get }
 
     /// What the balancer does now, read from the balancer itself where it can tell, changing nothing.
@@ -51,6 +53,33 @@ public protocol LoadBalancer: Sendable {
 
     /// Connections that `environment` has open now, as the balancer or the kernel counts them.
     func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int
+
+    /// Closes what `environment` still has open, and returns how many that were; `nil` when this balancer
+    /// cannot, and nothing was closed.
+    func closeConnections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int?
+
+    /// How it divides the traffic and what that costs, in one line for a person.
+    var method: String { get }
+
+    /// What this way of dividing needs in the configuration once, as far as it is not there yet. Changes nothing.
+    func installation() async throws(LoadBalancerError) -> Installation
+
+    /// Writes it, tests it and brings it into force, while the traffic stays as it is. On an error nothing is
+    /// installed, unless it is `.unknown`.
+    func install(_ installation: Installation, token: FencingToken) async throws(LoadBalancerError)
+}
+
+/// A balancer that needs nothing installed and closes nothing.
+extension LoadBalancer {
+    public var method: String { "weights" }
+
+    public func closeConnections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int? {
+        nil
+    }
+
+    public func installation() async throws(LoadBalancerError) -> Installation { Installation() }
+
+    public func install(_ installation: Installation, token: FencingToken) async throws(LoadBalancerError) {}
 }
 
 extension LoadBalancer {
@@ -92,6 +121,21 @@ public struct FileChange: Hashable, Sendable {
         self.before = before
         self.after = after
     }
+}
+
+/// What has to be put into a balancer's configuration once.
+public struct Installation: Hashable, Sendable {
+    /// Files of the user's and of ours, in the order in which they are written; `before` is empty for a new one.
+    public var changes: [FileChange]
+    /// What the person should know or do besides.
+    public var remarks: [String]
+
+    public init(changes: [FileChange] = [], remarks: [String] = []) {
+        self.changes = changes
+        self.remarks = remarks
+    }
+
+    public var isComplete: Bool { changes.isEmpty }
 }
 
 /// A change that was tested and waits for its commit.
@@ -141,6 +185,8 @@ public struct BalancerMark: Hashable, Codable, Sendable {
     /// SHA-256 of the text that was written last, and of the one before it (the backup beside the mark).
     public var written: String?
     public var previous: String?
+    /// The token under which the stable environment was noted last.
+    public var opened: FencingToken?
     /// Set by an emergency rollback, until a run begins anew.
     public var emergency: Emergency?
 
@@ -205,4 +251,12 @@ public enum LoadBalancerError: Error, Hashable, Sendable {
         case .unknown(let text): "\(text); it is not known which split is in force"
         }
     }
+}
+
+/// What becomes of a run when a balancer cannot be reached.
+public enum UnreachablePolicy: Hashable, Sendable {
+    /// It does not begin, or goes no further.
+    case stop
+    /// It goes on without that balancer, which is brought to the run's split when it is back.
+    case proceed
 }

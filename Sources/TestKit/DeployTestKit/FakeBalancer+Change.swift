@@ -8,6 +8,8 @@ extension FakeBalancer {
         token: FencingToken,
         isReturn: Bool
     ) async throws(LoadBalancerError) -> StagedSplit {
+        enter(token)
+        defer { place.leave(token) }
         try checkFence(token)
         try await begin(.stage)
         try checkFence(token)
@@ -19,13 +21,15 @@ extension FakeBalancer {
             let staged = StagedSplit(balancer: name, split: split, token: token)
             // What a holder that died has staged is forgotten.
             if state.staged == nil { state.fileBeforeStage = state.file }
-            state.staged = staged
+            (state.staged, state.stagedIsReturn) = (staged, isReturn)
             state.file = split
             return staged
         }
     }
 
     package func commit(_ staged: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
+        enter(staged.token)
+        defer { place.leave(staged.token) }
         do throws(LoadBalancerError) {
             try checkFence(staged.token)
             let fault = try await begin(.commit)
@@ -80,6 +84,11 @@ extension FakeBalancer {
 
     // MARK: rules
 
+    private func enter(_ token: FencingToken) {
+        guard !place.enter(token) else { return }
+        state.withLock { $0.violations.append("changed while its file was being changed") }
+    }
+
     private func checkFence(_ token: FencingToken) throws(LoadBalancerError) {
         let seen = keptMark.token
         guard token >= seen else { throw .fenced(seen: seen) }
@@ -92,7 +101,9 @@ extension FakeBalancer {
                 return false
             }
             guard fault == nil || fault == .unknown(takesEffect: true) else { return true }
-            if staged.token != state.lastWriter, let live = state.inForce.live { state.mark.stable = live }
+            if staged.token != state.lastWriter, !state.stagedIsReturn, let live = state.inForce.live {
+                state.mark.stable = live
+            }
             state.lastWriter = staged.token
             state.mark.emergency = nil
             state.staged = nil
@@ -101,9 +112,10 @@ extension FakeBalancer {
         }
         guard isStaged else { throw .misconfigured("\(staged.split) is not staged at \(name)") }
         switch fault {
+        case .ignores: end(staged, keepingFile: false)
         case .notInForce: throw .notInForce("\(name) went on with its old configuration")
         case .unknown: throw .unknown("\(name) stopped answering")
-        case .unreachable, .rejects, .hangs, nil: return
+        case .unreachable, .rejects, .drifted, .hangs, nil: return
         }
     }
 

@@ -34,6 +34,7 @@ package struct LoadBalancerContract: Sendable {
         try await discardLeavesNoTrace()
         try await fencesLowerTokens()
         try await restoresTheStableEnvironment()
+        try await closesWithoutTouchingTheSplit()
     }
 
     private func looksWithoutTouching() async throws {
@@ -47,6 +48,7 @@ package struct LoadBalancerContract: Sendable {
         try expect(file() == before, "looking changed the file")
         let mark = try await balancer.mark()
         try expect(mark == .none, "an unused balancer has a mark: \(mark)")
+        try expect(!balancer.method.isEmpty, "it does not tell how it divides the traffic")
     }
 
     private func readsBackWhatItWrote() async throws {
@@ -99,6 +101,8 @@ package struct LoadBalancerContract: Sendable {
         let staged = try await balancer.stage(split(share(50)), token: low)
         let seen = try await balancer.raiseMark(to: high)
         try expect(seen.token == low, "raising the mark told \(seen.token) instead of what was there")
+        let own = try await balancer.raiseMark(to: high)
+        try expect(own.token == high, "its holder may raise a mark again, and it told \(own.token)")
         try await expectFenced(high, "commit") { _ = try await balancer.commit(staged) }
         try await expectFenced(high, "stage") { _ = try await balancer.stage(split(share(50)), token: low) }
         try await expectFenced(high, "raiseMark") { _ = try await balancer.raiseMark(to: low) }
@@ -128,6 +132,15 @@ package struct LoadBalancerContract: Sendable {
         _ = try await balancer.commit(try await balancer.stage(split(share(50)), token: token))
         try expect(try await balancer.mark().emergency == nil, "a new run does not end the emergency")
         try expect(try await balancer.connections(to: stable) >= 0, "connections are not counted")
+    }
+
+    private func closesWithoutTouchingTheSplit() async throws {
+        let before = try await balancer.observe()
+        if let closed = try await balancer.closeConnections(to: candidate) {
+            try expect(closed >= 0, "it closed \(closed) connections")
+        }
+        let after = try await balancer.observe()
+        try expect(after.split == before.split, "closing connections moved traffic: \(after)")
     }
 
     // MARK: parts

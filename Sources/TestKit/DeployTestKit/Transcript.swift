@@ -85,7 +85,7 @@ extension Transcript {
         let pending = state.pending.map { $0.isCancelled ? "(\($0.id))" : "\($0.id)" }
         let waits = pending.isEmpty ? "" : ", pending \(pending.joined(separator: " "))"
         return
-            "\(describe(state.stage, state.plan)), candidate \(state.confirmedShare) %\(moved)\(paused)\(waits)"
+            "\(describe(state.stage, state.plan)), candidate \(state.confirmed)\(moved)\(paused)\(waits)"
     }
 
     private static func describe(_ stage: RunState.Stage, _ plan: Plan) -> String {
@@ -106,8 +106,8 @@ extension Transcript {
         case .step(let step): step.title
         case .approval(_, let people, let until): "wait for \(people) to approve until \(seconds(until))"
         case .wait(let step, let until): "wait for \(step) until \(seconds(until))"
-        case .route(let share): "route \(share) %"
-        case .watch(let watch): "watch \(watch.candidate) % (\(watch.purpose)) until \(seconds(watch.until))"
+        case .route(let share): "route \(share)"
+        case .watch(let watch): "watch \(watch.candidate) (\(watch.purpose)) until \(seconds(watch.until))"
         case .drain(let until): "drain until \(seconds(until))"
         }
     }

@@ -9,8 +9,8 @@ extension World {
     var fingerprint: [UInt8] {
         var bytes = Fingerprint(pending: state.pending.map(\.id), steps: begun)
         bytes.add(state.stage)
-        bytes.add(state.confirmedShare)
-        bytes.add(share)
+        bytes.add(state.confirmed)
+        bytes.add(exposure)
         bytes.add(isEngineAlive, state.hasMovedTraffic, hasEverMoved, state.pause != nil)
         bytes.add(state.pause?.by == .bgdeploy)
         bytes.add(state.takeovers)
@@ -19,7 +19,7 @@ extension World {
         for pending in state.pending { bytes.add(pending) }
         for flight in flights {
             bytes.add(effect: flight.effect)
-            bytes.add(flight.share)
+            bytes.add(flight.exposure)
             bytes.add(flight.hasLanded)
         }
         bytes.add(state.captures.count)
@@ -50,6 +50,11 @@ private struct Fingerprint {
     }
 
     mutating func add(_ share: Percent) { add(share.tenths / 10) }
+
+    mutating func add(_ exposure: Exposure) {
+        add(exposure.share)
+        add(exposure.hasChosenUsers)
+    }
 
     mutating func add(effect id: Int) { add(pending.firstIndex(of: id) ?? 100) }
 
@@ -99,9 +104,9 @@ private struct Fingerprint {
         case .step(let step): add(10 + steps.ordinal(of: step.id))
         case .approval: add(1)
         case .wait: add(2)
-        case .route(let share):
+        case .route(let exposure):
             add(3)
-            add(share)
+            add(exposure)
         case .watch(let watch):
             add(4)
             add(watch.purpose == .pause)

@@ -62,9 +62,9 @@ extension World {
 
     private mutating func land(_ effect: Int) {
         guard let index = flights.firstIndex(where: { $0.effect == effect }) else { return }
-        share = flights[index].share
+        exposure = flights[index].exposure
         flights[index].hasLanded = true
-        if share > .zero { hasEverMoved = true }
+        if !exposure.isNone { hasEverMoved = true }
         // Nobody waits for the answer of a routing whose effect is no longer pending.
         if !state.pending.contains(where: { $0.id == effect }) { flights.remove(at: index) }
     }
@@ -73,17 +73,17 @@ extension World {
     /// out what is pending anew, but for what the run no longer wants.
     private mutating func replaceEngine(_ rules: WorldRules) {
         isEngineAlive = true
-        let stale = Set(flights.filter { !$0.hasLanded }.map(\.share))
-        flights = rules.isFenced ? [] : stale.map { Flight(effect: 0, share: $0, hasLanded: false) }
+        let stale = Set(flights.filter { !$0.hasLanded }.map(\.exposure))
+        flights = rules.isFenced ? [] : stale.map { Flight(effect: 0, exposure: $0, hasLanded: false) }
         step(.resumed(by: Actor("ana")), rules)
         for pending in state.pending where !pending.isCancelled { take(off: pending) }
     }
 
     private mutating func take(off pending: PendingEffect) {
-        guard case .route(let share) = pending.effect else { return }
+        guard case .route(let exposure) = pending.effect else { return }
         flights.removeAll { $0.effect == pending.id && $0.hasLanded }
         if !flights.contains(where: { $0.effect == pending.id }) {
-            flights.append(Flight(effect: pending.id, share: share, hasLanded: false))
+            flights.append(Flight(effect: pending.id, exposure: exposure, hasLanded: false))
         }
     }
 
@@ -98,33 +98,35 @@ extension World {
         state = transition.state
         if transition.refusal != nil, state != before { faults.append("a refused command changed the state") }
         for pending in transition.effects {
-            begin(pending, confirmed: before.confirmedShare)
+            begin(pending, confirmed: before.confirmed)
         }
     }
 
-    private mutating func begin(_ pending: PendingEffect, confirmed: Percent) {
+    private mutating func begin(_ pending: PendingEffect, confirmed: Exposure) {
         switch pending.effect {
         case .step(let step):
             if !begun.insert(step.id) { faults.append("step \(step.id) is begun twice") }
-        case .route(let share):
-            if share > confirmed { checkRaise(to: share) }
+        case .route(let exposure):
+            if exposure.share > confirmed.share || (exposure.hasChosenUsers && confirmed.isNone) {
+                checkRaise(to: exposure)
+            }
             take(off: pending)
         case .approval, .wait, .watch, .drain: break
         }
     }
 
-    /// The candidate's share may rise only when everything that had to succeed before did.
-    private mutating func checkRaise(to share: Percent) {
+    /// What the candidate has may grow only when everything that had to succeed before did.
+    private mutating func checkRaise(to exposure: Exposure) {
         for phase in state.plan.phases {
             guard case .steps(let phase) = phase else { continue }
             for step in phase.groups.joined() where step.onFailure == .stop {
                 switch step.kind {
                 case .action, .inspectBalancers:
                     guard !succeeded.contains(step.id) else { continue }
-                    faults.append("the share rises to \(share) % although \(step.id) has not succeeded")
+                    faults.append("the candidate gets \(exposure) although \(step.id) has not succeeded")
                 case .approval:
                     guard state.captures["\(step.id).approved_by"] == nil else { continue }
-                    faults.append("the share rises to \(share) % although \(step.id) was not approved")
+                    faults.append("the candidate gets \(exposure) although \(step.id) was not approved")
                 case .wait: continue
                 }
             }

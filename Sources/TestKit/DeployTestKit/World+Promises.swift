@@ -11,9 +11,9 @@ extension World {
             broken.append("two routing effects are under way")
         }
         switch state.stage {
-        case .ended(.rolledBack): broken += mismatch(with: .zero, "rolled back")
+        case .ended(.rolledBack): broken += mismatch(with: .none, "rolled back")
         case .ended(.failed):
-            broken += mismatch(with: .zero, "failed before any traffic moved")
+            broken += mismatch(with: .none, "failed before any traffic moved")
             if hasEverMoved { broken.append("failed \"before any traffic moved\", but it had moved") }
         case .released: broken += mismatch(with: .full, "released")
         case .ended(.rollbackFailed), .idle: break
@@ -21,7 +21,7 @@ extension World {
             if isEngineAlive, state.pending.isEmpty, state.pause == nil {
                 broken.append("a live run waits for nothing")
             }
-            if isEngineAlive, state.pending.isEmpty, state.confirmedShare > .zero {
+            if isEngineAlive, state.pending.isEmpty, !state.confirmed.isNone {
                 broken.append("the candidate has traffic and nobody watches")
             }
         case .returning:
@@ -31,9 +31,9 @@ extension World {
         return broken
     }
 
-    private func mismatch(with expected: Percent, _ ending: String) -> [String] {
+    private func mismatch(with expected: Exposure, _ ending: String) -> [String] {
         var broken: [String] = []
-        if share != expected { broken.append("\(ending), but the candidate has \(share) %") }
+        if exposure != expected { broken.append("\(ending), but the candidate has \(exposure)") }
         if flights.contains(where: { !$0.hasLanded }) {
             broken.append("\(ending), but a routing effect may still land")
         }

@@ -7,8 +7,8 @@ public import DeployCore
 /// and people, who may ask for anything at any time.
 public struct World: Sendable {
     public internal(set) var state: RunState
-    /// The candidate's share that is really in force.
-    public internal(set) var share: Percent
+    /// What the candidate really has.
+    public internal(set) var exposure: Exposure
     public internal(set) var flights: [Flight]
     public internal(set) var isEngineAlive: Bool
     /// Steps that ended well, for the promise that traffic rises on validated candidates only.
@@ -23,13 +23,13 @@ public struct World: Sendable {
     /// A routing effect between the engine and the balancer.
     public struct Flight: Hashable, Sendable {
         public let effect: Int
-        public let share: Percent
+        public let exposure: Exposure
         public var hasLanded: Bool
     }
 
     public init(plan: Plan) {
         state = RunState(plan: plan)
-        share = .zero
+        exposure = .none
         flights = []
         isEngineAlive = true
         let ordinals = plan.stepOrdinals

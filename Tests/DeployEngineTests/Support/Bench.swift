@@ -22,21 +22,31 @@ struct Bench: Sendable {
     var gauges: [String: any Gauge] = [:]
     var rules = MetricRule.defaults
     var leavesAtGates = false
+    var whenUnreachable = UnreachablePolicy.stop
 
     var clock: ManualClock { simulation.clock }
 
     /// Every step takes two seconds, succeeds, and goes on without us.
-    init(_ release: Release = Release(), balancers count: Int = 1, commitLength: Span = .milliseconds(20)) {
+    ///
+    /// With `sharesFile`, all balancers are entries of one file.
+    init(
+        _ release: Release = Release(),
+        balancers count: Int = 1,
+        commitLength: Span = .milliseconds(20),
+        sharesFile: Bool = false
+    ) {
+        let file = FakeBalancer.Place()
         let simulation = Simulation()
         self.simulation = simulation
         plan = release.plan
         balancers = (0..<count).map { number in
             FakeBalancer(
-                "balancer \(number + 1)",
+                sharesFile ? "one.conf" : "balancer \(number + 1)",
                 stable: Release.blue,
                 candidate: Release.green,
                 clock: simulation.clock,
-                commitLength: commitLength
+                commitLength: commitLength,
+                place: sharesFile ? file : FakeBalancer.Place()
             )
         }
         for step in plan.actions {
@@ -85,11 +95,17 @@ struct Bench: Sendable {
         )
     }
 
-    private var fleet: BalancerFleet {
+    var fleet: BalancerFleet {
         let environments = [(Release.blue, "b:1"), (Release.green, "g:1")].map {
             EnvironmentSpec(name: $0.0, url: "http://\($0.1)", servers: [$0.1])
         }
-        return BalancerFleet(balancers, environments: environments, probe: probe, clock: clock)
+        return BalancerFleet(
+            balancers,
+            environments: environments,
+            whenUnreachable: whenUnreachable,
+            probe: probe,
+            clock: clock
+        )
     }
 
     private func surroundings(_ store: any RunStore) -> RunSurroundings {
@@ -208,6 +224,24 @@ struct Bench: Sendable {
         desk work: @escaping @Sendable (Desk) async throws -> Void = { _ in }
     ) async throws -> RunEnd {
         try await drive(limit: limit, { try await start(stops: $0) }, desk: work)
+    }
+
+    /// What was noted under `topic`, in order.
+    func notes(_ topic: String) -> [Note] {
+        store.chain.compactMap { entry in
+            if case .noted(let note) = entry.event.kind, note.topic == topic { note } else { nil }
+        }
+    }
+
+    /// What was told of effects that succeeded and watches that passed, in order.
+    var summaries: [String] {
+        store.chain.compactMap { entry in
+            switch entry.event.kind {
+            case .succeeded(_, _, let summary): summary
+            case .judged(_, .passed(let summary)): summary
+            default: nil
+            }
+        }
     }
 
     /// What no engine may do, wherever it was noticed.

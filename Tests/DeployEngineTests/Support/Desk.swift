@@ -21,7 +21,7 @@ struct Desk: Sendable {
         throw TooLate()
     }
 
-    func until(share: Int) async throws { try await until { $0.confirmedShare == Percent(share) } }
+    func until(share: Int) async throws { try await until { $0.confirmed.share == Percent(share) } }
 
     func post(_ command: Command, by person: String = "ana", reason: String? = nil) async throws -> Int {
         let posted = PostedCommand(

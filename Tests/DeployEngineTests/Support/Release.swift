@@ -3,6 +3,7 @@ import DeployCore
 /// A release of green over blue, as the tests want it.
 struct Release: Sendable {
     var shares = [100]
+    var chosenUsers = false
     var hold = Span.seconds(60)
     var prepare: [[Step]] = [[Release.step("prepare/1", "deploy")]]
     var migrate: [Step] = [Release.step("migrate/1", "migrate", isCancellable: false)]
@@ -10,6 +11,7 @@ struct Release: Sendable {
     var approvals = 0
     var wait = Span.zero
     var drain: DrainPhase?
+    var drainsAfterSwitch = false
     var monitor = Span.seconds(90)
     var gradual = [50, 0]
     var then: [Step] = [Release.step("rollback/1", "tidy", onFailure: .proceed)]
@@ -49,7 +51,14 @@ struct Release: Sendable {
             title: "inspect",
             kind: .inspectBalancers
         )
-        let shift = SwitchPhase(shares: shares.compactMap { Percent($0) }, hold: hold)
+        let shift = Phase.shift(
+            phase: SwitchPhase(
+                shares: shares.compactMap { Percent($0) },
+                hold: hold,
+                chosenUsers: chosenUsers
+            )
+        )
+        let draining = drain.map { [Phase.drain(phase: $0)] } ?? []
         return Plan(
             service: "mina",
             version: Version(rawValue: "v2") ?? { preconditionFailure("a version") }(),
@@ -60,8 +69,8 @@ struct Release: Sendable {
                 .steps(phase: StepsPhase(.prepare, groups: prepare)),
                 .steps(phase: StepsPhase(.migrate, groups: [migrate])),
                 .steps(phase: StepsPhase(.validate, groups: checks)),
-            ] + (drain.map { [.drain(phase: $0)] } ?? [])
-                + [.shift(phase: shift), .monitor(phase: MonitorPhase(length: monitor))],
+            ] + (drainsAfterSwitch ? [shift] + draining : draining + [shift])
+                + [.monitor(phase: MonitorPhase(length: monitor))],
             rollback: RollbackPlan(
                 gradual: gradual.compactMap { Percent($0) },
                 hold: .seconds(30),

@@ -12,6 +12,11 @@ enum StubCatalogue {
         balancerKinds: [nginx, haproxy]
     )
 
+    /// What the driver of the first balancer was told of the playbook.
+    static func context(of playbook: Playbook) -> BalancerContext? {
+        (playbook.balancers.first?.balancer as? StubBalancer)?.context
+    }
+
     private static let http = StepKind(
         key: "http",
         schema: """
@@ -48,12 +53,15 @@ enum StubCatalogue {
             {"type": "object", "required": ["nginx", "upstream"], "additionalProperties": false, "properties":
               {"nginx": {"type": "string"}, "upstream": {"type": "string"}, "log": {"type": "string"}}}
             """
-    ) { reader, _ in
+    ) { reader, context in
         let file = reader.required("nginx").flatMap { reader.text(of: $0, "nginx") }
         let upstream = reader.required("upstream").flatMap { reader.text(of: $0, "upstream") }
         _ = reader.text("log")
         guard let file, upstream != nil else { return nil }
-        return ConfiguredBalancer(balancer: StubBalancer(name: "nginx \(file)"), source: nil)
+        return ConfiguredBalancer(
+            balancer: StubBalancer(name: "nginx \(file)", context: context),
+            source: nil
+        )
     }
 
     private static let haproxy = BalancerKind(
@@ -96,6 +104,7 @@ struct StubAction: StepAction {
 /// Named only; every call fails.
 struct StubBalancer: LoadBalancer {
     let name: String
+    var context: BalancerContext?
 
     func observe() async throws(LoadBalancerError) -> BalancerObservation { throw .unreachable("stub") }
     func inspect() async throws(LoadBalancerError) { throw .unreachable("stub") }

@@ -100,13 +100,18 @@ struct WeightEdit {
             throw refusal("line \(error.line), column \(error.column): \(error.message)")
         }
         let upstream = try only(configuration.upstreams(named: name), among: configuration.upstreamNames)
-        var edits: [(server: Int, weight: ServerWeight)] = []
-        for item in wanted {
-            guard item.weight <= 1_000_000 else { throw refusal("nginx takes weights up to 1000000") }
-            let matches = upstream.servers.filter { $0.address == item.server }.map(\.index)
-            let index = try index(of: item.server, matches, among: upstream.servers.map(\.address))
-            edits.append((index, item.weight == 0 ? .down : .weight(item.weight)))
+        guard wanted.allSatisfy({ $0.weight <= 1_000_000 }) else {
+            throw refusal("nginx takes weights up to 1000000")
         }
+        let addresses = upstream.servers.map(\.address)
+        var edits: [(server: Int, weight: ServerWeight)] = []
+        for (index, weight) in try assign(wanted, among: addresses, by: { addresses[$0] == $1 }) {
+            edits.append((index, weight == 0 ? .down : .weight(weight)))
+        }
+        let taking = upstream.servers.filter { server in
+            edits.last { $0.server == server.index }.map { $0.weight != .down } ?? !server.isDown
+        }
+        guard !taking.isEmpty else { throw refusal("no server of `\(name)` would take requests") }
         configuration.set(edits, in: upstream.handle)
         return configuration.bytes
     }
@@ -119,20 +124,17 @@ struct WeightEdit {
             throw refusal("line \(error.line), column \(error.column): \(error.message)")
         }
         let backend = try only(configuration.backends(named: name), among: configuration.backendNames)
-        var edits: [(server: Int, weight: Int)] = []
-        for item in wanted {
-            guard item.weight <= 256 else { throw refusal("haproxy takes weights from 0 to 256") }
-            let matches = backend.servers.filter { $0.name == item.server || $0.address == item.server }
-            guard matches.allSatisfy({ !$0.isConditional }) else {
-                throw refusal("the server `\(item.server)` stands inside .if: which line counts is not known")
-            }
-            edits.append(
-                (
-                    try index(of: item.server, matches.map(\.index), among: backend.servers.map(\.name)),
-                    item.weight
-                )
-            )
+        guard wanted.allSatisfy({ $0.weight <= 256 }) else {
+            throw refusal("haproxy takes weights from 0 to 256")
         }
+        let servers = backend.servers
+        let edits = try assign(wanted, among: servers.map(\.name)) {
+            servers[$0].name == $1 || servers[$0].address == $1
+        }
+        let taking = servers.filter { server in
+            (edits.last { $0.server == server.index }?.weight ?? server.effectiveWeight) > 0
+        }
+        guard !taking.isEmpty else { throw refusal("no server of `\(name)` would take requests") }
         configuration.set(edits, in: backend.handle)
         return configuration.bytes
     }
@@ -146,13 +148,32 @@ struct WeightEdit {
         return pool
     }
 
-    private func index(of server: String, _ matches: [Int], among all: [String]) throws(CommandFailure) -> Int
-    {
-        guard matches.count <= 1 else { throw refusal("the server `\(server)` stands in `\(name)` twice") }
-        guard let index = matches.first else {
-            throw refusal("`\(name)` has no server `\(server)`; it has \(all.joined(separator: ", "))")
+    /// The servers that are meant.
+    ///
+    /// What stands there several times has to be named as often, and is taken in the file's order.
+    private func assign(
+        _ wanted: [WantedWeight],
+        among all: [String],
+        by isMeant: (Int, String) -> Bool
+    ) throws(CommandFailure) -> [(server: Int, weight: Int)] {
+        var result: [(server: Int, weight: Int)] = []
+        for (position, item) in wanted.enumerated() {
+            let matches = all.indices.filter { isMeant($0, item.server) }
+            guard !matches.isEmpty else {
+                throw refusal(
+                    "`\(name)` has no server `\(item.server)`; it has \(all.joined(separator: ", "))"
+                )
+            }
+            let earlier = wanted[..<position].count { $0.server == item.server }
+            let named = wanted.count { $0.server == item.server }
+            guard named == matches.count || matches.count == 1 else {
+                throw refusal(
+                    "the server `\(item.server)` stands in `\(name)` \(matches.count) times; give as many weights, in the file's order"
+                )
+            }
+            result.append((matches[matches.count == 1 ? 0 : earlier], item.weight))
         }
-        return index
+        return result
     }
 
     private func refusal(_ reason: String) -> CommandFailure {

@@ -1,9 +1,9 @@
 import ArgumentParser
-import ChildProcesses
 import DeployCore
 import DeployEngine
 import DeployPorts
 import Foundation
+import NginxDriver
 import Playbooks
 
 struct DoctorCommand: CommandBody {
@@ -72,10 +72,10 @@ struct Examination {
         for configured in service.playbook.balancers {
             findings += await examine(configured.balancer)
             findings += await examine(configured.source, of: configured.balancer)
+            findings += await advice(for: configured.balancer)
         }
         findings += await servers(of: service)
         findings += await secrets(of: service)
-        findings += await nginxVersion(service)
         return findings
     }
 
@@ -180,25 +180,12 @@ struct Examination {
         }
     }
 
-    /// Below 1.27.4 nginx closes idle keep-alive connections at once when it is reloaded.
-    private func nginxVersion(_ service: Service) async -> [Finding] {
-        guard service.fleet.balancers.contains(where: { $0.name.hasPrefix("nginx ") }),
-            let outcome = try? await ShortCommand.run(["nginx", "-v"], deadline: 5000),
-            let text = outcome.output.split(separator: "/").last.map({
-                $0.prefix { $0.isNumber || $0 == "." }
-            })
-        else { return [] }
-        let parts = text.split(separator: ".").compactMap { Int($0) }
-        guard parts.count == 3, parts.lexicographicallyPrecedes([1, 27, 4]) else { return [] }
-        return [
-            Finding(
-                level: .advice,
-                what: "nginx \(text) closes idle keep-alive connections at every reload",
-                detail:
-                    "a busy keep-alive client may see a request fail at each change of the split (about 0.3 % of "
-                    + "those in flight; new connections none). nginx 1.27.4 and later wait with "
-                    + "`keepalive_min_timeout`; HAProxy needs no reload."
-            )
-        ]
+    /// What its configuration does to keep-alive clients, long answers and shares.
+    private func advice(for balancer: any LoadBalancer) async -> [Finding] {
+        let settings = (balancer as? NginxBalancer)?.settings ?? (balancer as? NginxSwitchboard)?.settings
+        guard let settings else { return [] }
+        return await NginxAdvice.advice(for: settings).map {
+            Finding(level: .advice, what: $0.what, detail: $0.detail)
+        }
     }
 }

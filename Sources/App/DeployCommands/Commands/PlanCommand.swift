@@ -39,7 +39,12 @@ struct PlanCommand: CommandBody {
         let frozen = try await session.freeze(version, of: service, strategy: strategy)
         let changes = try await changes(of: frozen.plan, service)
         let estimate = try? await estimate(RunHistory(store: store, service: service.name))
-        let view = PlanView(frozen: frozen, changes: changes, estimate: estimate ?? nil)
+        let view = PlanView(
+            frozen: frozen,
+            balancers: service.fleet.balancers.map { (name: $0.name, method: $0.method) },
+            changes: changes,
+            estimate: estimate ?? nil
+        )
         switch workplace.options.output {
         case .json: workplace.printer.line(JSON.text(view.json, indent: 1))
         case .text, .github: workplace.printer.line(view.text(workplace.style))
@@ -54,16 +59,13 @@ struct PlanCommand: CommandBody {
     ) async throws(CommandFailure) -> [PlanView.Change] {
         var changes: [PlanView.Change] = []
         for case .shift(let phase) in plan.phases {
-            for share in phase.shares {
+            for exposure in phase.exposures {
                 for balancer in service.fleet.balancers {
                     do throws(LoadBalancerError) {
-                        let change = try await balancer.render(plan.split(candidate: share))
-                        let diff = UnifiedDiff.text(
-                            before: change.before,
-                            after: change.after,
-                            path: change.path
+                        let change = try await balancer.render(plan.split(candidate: exposure))
+                        changes.append(
+                            PlanView.Change(exposure: exposure, balancer: balancer.name, diff: change.diff)
                         )
-                        changes.append(PlanView.Change(share: share, balancer: balancer.name, diff: diff))
                     } catch {
                         throw CommandFailure(.badInput, "\(balancer.name): \(error.message)")
                     }

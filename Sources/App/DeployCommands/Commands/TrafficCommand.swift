@@ -3,14 +3,13 @@ import DeployCore
 import DeployEngine
 import DeployPorts
 import Foundation
-import SafeFile
 import StoreSQLite
 
 struct TrafficCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "traffic",
         abstract: "Show or set the split by hand.",
-        subcommands: [Show.self, Set.self, Render.self],
+        subcommands: [Show.self, Set.self, Render.self, Install.self],
         defaultSubcommand: Show.self
     )
 
@@ -32,8 +31,8 @@ struct TrafficCommand: AsyncParsableCommand {
             case .json: workplace.printer.line(JSON.text(status.trafficJSON, indent: 1))
             case .text, .github: workplace.printer.line(status.trafficText(workplace.style))
             }
-            let isKnown = seen.allSatisfy { if case .success = $0.result { true } else { false } }
-            return isKnown ? .done : .unavailable
+            let errors = seen.compactMap { if case .failure(let error) = $0.result { error } else { nil } }
+            return errors.first.map { CommandFailure.status(of: $0) } ?? .done
         }
     }
 
@@ -60,9 +59,7 @@ struct TrafficCommand: AsyncParsableCommand {
             do throws(LoadBalancerError) {
                 let change = try await service.fleet.balancers[balancer - 1].render(split)
                 if diff {
-                    workplace.printer.write(
-                        UnifiedDiff.text(before: change.before, after: change.after, path: change.path)
-                    )
+                    workplace.printer.write(change.diff)
                 } else {
                     FileHandle.standardOutput.write(Data(change.after))
                 }
@@ -95,7 +92,11 @@ struct TrafficCommand: AsyncParsableCommand {
 extension ServiceStatus {
     var trafficJSON: JSON {
         guard case .object(let fields) = json else { return .null }
-        return .object(fields.filter { ["service", "split", "live", "balancers", "drift"].contains($0.0) })
+        return .object(
+            fields.filter {
+                ["service", "split", "chosenUsers", "live", "balancers", "drift"].contains($0.0)
+            }
+        )
     }
 
     func trafficText(_ style: Style) -> String {

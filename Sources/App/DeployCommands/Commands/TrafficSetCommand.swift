@@ -34,7 +34,7 @@ extension TrafficCommand {
 }
 
 /// A split that a person sets outside of any run.
-private struct HandSetSplit {
+struct HandSetSplit {
     let workplace: Workplace
     let service: Service
     let lease: Lease
@@ -45,31 +45,50 @@ private struct HandSetSplit {
         _ history: RunHistory,
         _ reason: String?
     ) async throws(CommandFailure) -> ExitStatus {
+        let refusal: BalancerFleet.Failure?
+        let latest = try await settled(history)
         do throws(RunStoreError) {
-            let latest = try await history.latest()
-            if let latest, !latest.state.isSettled {
-                throw .unavailable(
-                    """
-                    run \(latest.record.id) (\(latest.record.version)) is not settled and decides on the traffic
-                    Use `bgdeploy promote`, `bgdeploy abort` or `bgdeploy rollback`
-                    """
-                )
-            }
             let run = try await journal(latest, history)
             try await note("asked for \(split)", reason, in: run, history)
-            do throws(BalancerFleet.Failure) {
-                try await service.fleet.route(split, token: token)
-            } catch {
-                try await note("failed: \(error.reason)", nil, in: run, history)
-                throw .unavailable(error.reason)
+            refusal = await route(split)
+            if let refusal {
+                try await note("failed: \(refusal.reason)", nil, in: run, history)
+            } else {
+                try await note("is \(split)", nil, in: run, history, split)
             }
-            try await note("is \(split)", nil, in: run, history, split)
         } catch {
-            if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
             throw CommandFailure(error)
         }
+        if let refusal { throw CommandFailure(refusal.isMisconfigured ? .badInput : .failed, refusal.reason) }
         workplace.printer.line("\(split)")
         return .done
+    }
+
+    /// The latest run; one that is not settled decides on the traffic itself.
+    private func settled(_ history: RunHistory) async throws(CommandFailure) -> RecordedRun? {
+        let latest: RecordedRun?
+        do throws(RunStoreError) {
+            latest = try await history.latest()
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let latest, !latest.state.isSettled else { return latest }
+        throw CommandFailure(
+            .failed,
+            """
+            run \(latest.record.id) (\(latest.record.version)) is not settled and decides on the traffic
+            Use `bgdeploy promote`, `bgdeploy abort` or `bgdeploy rollback`
+            """
+        )
+    }
+
+    private func route(_ split: Split) async -> BalancerFleet.Failure? {
+        do throws(BalancerFleet.Failure) {
+            try await service.fleet.route(split, token: token)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The latest run's journal tells what was done by hand after it; a service without any gets one for that.

@@ -41,7 +41,8 @@ extension LiveFrame {
         let width = min(16, max(plan.stable.rawValue.count, plan.candidate.rawValue.count, 6))
         let head = LiveLine("  ".padded(to: width + 2) + "   req/s    errors       p95", .faint)
         let rows = [(plan.stable, figures.stable), (plan.candidate, figures.candidate)]
-        return [head]
+        let share = figures.share?.text.map { [LiveLine("  share: \($0)", .faint)] } ?? []
+        return [head] + share
             + rows.sorted { $0.0 < $1.0 }.map { name, seen in
                 let errors = seen.errorRate.map(Self.percent) ?? "–"
                 let isBad = (seen.errorRate ?? 0) >= 0.01
@@ -92,12 +93,12 @@ extension LiveFrame {
 
     private func waiting(for watch: Watch, _ state: RunState) -> String {
         switch watch.purpose {
-        case .hold: "hold \(watch.candidate) %: \(left(watch.until)); `bgdeploy promote` ends it"
+        case .hold: "hold \(watch.candidate): \(left(watch.until)); `bgdeploy promote` ends it"
         case .monitor: "monitor: \(left(watch.until)); `bgdeploy promote` ends it"
         case .pause:
             "rolled back in \(countdown(watch.until)) unless somebody decides: `bgdeploy resume` or `bgdeploy rollback`"
         case .rollback:
-            "hold \(watch.candidate) % on the way back: \(left(watch.until)); `bgdeploy rollback` ends it"
+            "hold \(watch.candidate) on the way back: \(left(watch.until)); `bgdeploy rollback` ends it"
         }
     }
 

@@ -140,7 +140,7 @@ struct LiveModel: Sendable {
 
     /// A share that is held is not done with when the balancers have it.
     private func isHeld(_ effect: Effect, _ plan: Plan) -> Bool {
-        guard case .route(let share) = effect, share != .full, share != .zero else { return false }
+        guard case .route(let exposure) = effect, exposure != .full, !exposure.isNone else { return false }
         return !plan.phases.contains { phase in
             if case .shift(let shift) = phase { shift.hold == .zero } else { false }
         }
@@ -181,7 +181,7 @@ struct LiveModel: Sendable {
             switch effect {
             case .step(let step), .approval(let step, _, _): index(.step(step.id))
             case .wait(let step, _): index(.step(step))
-            case .route(let share): index(.share(share))
+            case .route(let exposure): index(.share(exposure))
             case .watch(let watch): index(.share(watch.candidate)) ?? index(.monitor)
             case .drain: index(.drain)
             }

@@ -39,7 +39,7 @@ struct LivePhase: Equatable, Sendable {
 struct LiveRow: Equatable, Sendable {
     enum Key: Equatable, Sendable {
         case step(StepID)
-        case share(Percent)
+        case share(Exposure)
         case drain, monitor
     }
 
@@ -84,8 +84,8 @@ extension LivePhase {
             rows = (phase.request.map { [LiveRow($0)] } ?? [])
             rows.append(LiveRow(.drain, "\(plan.stable) finishes what it has begun"))
         case .shift(let phase):
-            outlook = phase.shares.map { "\($0) %" }.joined(separator: " → ")
-            rows = phase.shares.map { LiveRow(.share($0), "\(plan.candidate) \($0) %") }
+            outlook = phase.exposures.map(\.description).joined(separator: " → ")
+            rows = phase.exposures.map { LiveRow(.share($0), "\(plan.candidate) \($0)") }
         case .monitor(let phase):
             outlook = "\(phase.length)"
             rows = [LiveRow(.monitor, "\(plan.candidate) is watched with all traffic")]
@@ -98,7 +98,7 @@ extension LivePhase {
         outlook = ""
         rows = shares.map { share in
             LiveRow(
-                .share(share),
+                .share(Exposure(share)),
                 share == .zero ? "all traffic back to \(plan.stable)" : "\(plan.candidate) \(share) %"
             )
         }

@@ -5,13 +5,15 @@ import Playbooks
 /// A frozen plan as people and programs read it.
 struct PlanView {
     struct Change {
-        let share: Percent
+        let exposure: Exposure
         let balancer: String
         /// Empty when the file would stay as it is.
         let diff: String
     }
 
     let frozen: FrozenPlan
+    /// How each divides the traffic, and what that costs.
+    let balancers: [(name: String, method: String)]
     let changes: [Change]
     /// The median of runs that succeeded; `nil` without any.
     let estimate: Span?
@@ -53,26 +55,33 @@ struct PlanView {
             (phase.request.map { ["  · \($0.title)"] } ?? []) + [
                 "  · wait up to \(phase.grace) for \(plan.stable)'s connections to end, then \(phase.whenNotEmpty.rawValue)"
             ]
-        case .shift(let phase): phase.shares.flatMap { lines(of: $0, phase, style) }
+        case .shift(let phase):
+            balancers.map { style("  \($0.name): \($0.method)", .faint) }
+                + phase.exposures.flatMap { lines(of: $0, phase, style) }
         case .monitor(let phase):
             ["  · watch for \(phase.length); back to \(plan.stable) when \(plan.candidate) turns bad"]
         }
     }
 
-    private func lines(of share: Percent, _ phase: SwitchPhase, _ style: Style) -> [String] {
-        let hold = share == phase.shares.last ? "" : ", watched for \(phase.hold)"
-        var lines = ["  · \(plan.split(candidate: share))\(hold)"]
-        for change in changes where change.share == share {
+    private func lines(of exposure: Exposure, _ phase: SwitchPhase, _ style: Style) -> [String] {
+        let hold = exposure == .full ? "" : ", watched for \(phase.hold)"
+        var lines = ["  · \(plan.split(candidate: exposure))\(hold)"]
+        for change in changes where change.exposure == exposure {
             if change.diff.isEmpty {
                 lines.append("      \(change.balancer): unchanged")
                 continue
             }
-            for line in change.diff.split(separator: "\n") {
-                let tint: Style.Tint = line.hasPrefix("+") ? .green : line.hasPrefix("-") ? .red : .faint
-                lines.append("      " + style(Style.harmless(String(line)), tint))
-            }
+            lines += Self.tinted(change.diff, style).map { "      " + $0 }
         }
         return lines
+    }
+
+    /// A unified diff's lines, in colours.
+    static func tinted(_ diff: String, _ style: Style) -> [String] {
+        diff.split(separator: "\n").map { line in
+            let tint: Style.Tint = line.hasPrefix("+") ? .green : line.hasPrefix("-") ? .red : .faint
+            return style(Style.harmless(String(line)), tint)
+        }
     }
 
     var json: JSON {
@@ -83,11 +92,18 @@ struct PlanView {
             ("phases", .list(plan.phases.map(json))),
             ("rollback", .list(plan.rollback.steps.map(json))),
             (
+                "balancers",
+                .list(
+                    balancers.map { .object([("name", .text($0.name)), ("method", .text($0.method))]) }
+                )
+            ),
+            (
                 "traffic",
                 .list(
                     changes.map { change in
                         .object([
-                            ("split", EventJSON.split(plan.split(candidate: change.share))),
+                            ("split", EventJSON.split(plan.split(candidate: change.exposure))),
+                            ("chosenUsers", .flag(change.exposure.hasChosenUsers)),
                             ("balancer", .text(change.balancer)), ("diff", .text(change.diff)),
                         ])
                     }

@@ -5,12 +5,12 @@ import DeployPorts
 struct RunReport {
     let run: RecordedRun
     let timeline: [ToldLine]
-    let shares: [(at: Timestamp, share: Percent)]
+    let shares: [(at: Timestamp, exposure: Exposure)]
 
     init(_ run: RecordedRun) {
         self.run = run
         var lines: [ToldLine] = []
-        var shares: [(at: Timestamp, share: Percent)] = []
+        var shares: [(at: Timestamp, exposure: Exposure)] = []
         var state: RunState?
         for entry in run.entries {
             let isFirst = state == nil
@@ -18,8 +18,8 @@ struct RunReport {
             guard let before = state else { continue }
             let after = Reducer.step(before, entry.event).state
             lines += Telling.lines(of: entry, before: isFirst ? nil : before, after: after)
-            if after.confirmedShare != before.confirmedShare {
-                shares.append((entry.event.at, after.confirmedShare))
+            if after.confirmed != before.confirmed {
+                shares.append((entry.event.at, after.confirmed))
             }
             state = after
         }
@@ -42,17 +42,18 @@ struct RunReport {
 
     /// How long the candidate had traffic; `nil` when it never had.
     var exposure: Span? {
-        guard let first = shares.first(where: { $0.share > .zero }) else { return nil }
-        let end = shares.last { $0.share == .zero && $0.at >= first.at }?.at ?? run.updatedAt
+        guard let first = shares.first(where: { !$0.exposure.isNone }) else { return nil }
+        let end = shares.last { $0.exposure.isNone && $0.at >= first.at }?.at ?? run.updatedAt
         return end.since(first.at)
     }
 
     /// `75 % of the traffic at most, for 12s`.
     var impact: String {
-        guard let exposure, let most = shares.map(\.share).max() else {
+        guard let exposure, let most = shares.map(\.exposure.share).max() else {
             return "No user reached the candidate."
         }
-        return "\(plan.candidate) had up to \(most) % of the traffic, for \(Self.rounded(exposure))."
+        let chosen = shares.contains { $0.exposure.hasChosenUsers } ? " and chosen users" : ""
+        return "\(plan.candidate) had up to \(most) % of the traffic\(chosen), for \(Self.rounded(exposure))."
     }
 
     /// To the second, unless it is shorter than ten.
@@ -81,7 +82,7 @@ struct RunReport {
         lines += ["", "## Impact", "", impact, ""]
         if !shares.isEmpty {
             lines += ["| time | \(plan.candidate)'s share |", "|---|---|"]
-            lines += shares.map { "| \(Clock.time($0.at)) | \($0.share) % |" } + [""]
+            lines += shares.map { "| \(Clock.time($0.at)) | \($0.exposure) |" } + [""]
         }
         lines += ["## Timeline", ""]
         for line in timeline {
@@ -104,7 +105,7 @@ struct RunReport {
             )
         }
         let rows = facts.map { "<tr><th>\(text($0))</th><td>\(text($1))</td></tr>" }.joined()
-        let moves = shares.map { "<tr><td>\(Clock.time($0.at))</td><td>\($0.share) %</td></tr>" }.joined()
+        let moves = shares.map { "<tr><td>\(Clock.time($0.at))</td><td>\($0.exposure)</td></tr>" }.joined()
         let events = timeline.map { line in
             "<li class=\"\(line.mark)\"><time>\(Clock.time(line.at))</time> "
                 + "<b>\(line.phase.map { "\($0)" } ?? "")</b> <span>\(text(line.text))</span></li>"
@@ -144,7 +145,9 @@ struct RunReport {
                 "shares",
                 .list(
                     shares.map {
-                        .object([("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.share.value))])
+                        .object([
+                            ("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.exposure.share.value)),
+                        ])
                     }
                 )
             ),

@@ -16,6 +16,8 @@ extension ServiceStatus {
         fields.append(("stable", run.map { .text($0.state.plan.stable.rawValue) } ?? .null))
         fields.append(("candidate", run.map { .text($0.state.plan.candidate.rawValue) } ?? .null))
         fields.append(("split", (observed ?? run?.state.split).map(EventJSON.split) ?? .null))
+        let chosen = (observed ?? run?.state.split)?.chosen
+        fields.append(("chosenUsers", chosen.map { .text($0.rawValue) } ?? .null))
         fields.append(("live", observed?.live.map { .text($0.rawValue) } ?? .null))
         fields.append(("waitingFor", run?.state.waiting.map(Self.waiting) ?? .null))
         fields.append(("reason", run?.state.reason.map { .text($0) } ?? .null))

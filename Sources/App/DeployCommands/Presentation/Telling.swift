@@ -69,13 +69,14 @@ enum Telling {
             return judged(verdict, watch)
         case .commanded(let command, let actor, let reason):
             return commanded(command, actor, reason, before, after)
-        case .noted(let note): return (note.topic == "traffic" ? .tells : .warns, note.text)
+        case .noted(let note):
+            return (["traffic", "drain"].contains(note.topic) ? .tells : .warns, note.text)
         }
     }
 
     private static func judged(_ verdict: Verdict, _ watch: Watch) -> (ToldLine.Mark, String) {
         switch verdict {
-        case .passed(let summary): (.succeeds, "watched at \(watch.candidate) %: \(summary)")
+        case .passed(let summary): (.succeeds, "watched at \(watch.candidate): \(summary)")
         case .rollBack(let reason), .rollBackGradually(let reason): (.fails, reason)
         case .inconclusive(let reason): (.warns, reason)
         }
@@ -135,7 +136,7 @@ enum Telling {
                 .waits,
                 "\(plan.title(of: step)): waits until \(hour(until, at: now)); go on now: `bgdeploy promote`"
             )
-        case .route(let share): return (.begins, "traffic to \(plan.split(candidate: share))")
+        case .route(let exposure): return (.begins, "traffic to \(plan.split(candidate: exposure))")
         case .watch(let watch): return (.waits, watching(watch, plan, at: now))
         case .drain(let until):
             return (
@@ -146,7 +147,7 @@ enum Telling {
     }
 
     private static func watching(_ watch: Watch, _ plan: Plan, at now: Timestamp) -> String {
-        let what = "\(plan.candidate) at \(watch.candidate) % is watched until \(hour(watch.until, at: now))"
+        let what = "\(plan.candidate) at \(watch.candidate) is watched until \(hour(watch.until, at: now))"
         switch watch.purpose {
         case .hold, .monitor: return "\(what); go on now: `bgdeploy promote`"
         case .pause: return "\(what); rolled back then unless somebody decides"
@@ -184,8 +185,8 @@ enum Telling {
             if pending.isCancelled { return (.tells, "\(text) (it was told to stop)") }
             let decides = step.onFailure == .stop && after.isDecidedByFailure(of: step)
             return decides ? (.fails, text) : (.warns, "\(text)\nThe run goes on all the same.")
-        case .route(let share):
-            let what = "traffic to \(plan.split(candidate: share)): \(reason)"
+        case .route(let exposure):
+            let what = "traffic to \(plan.split(candidate: exposure)): \(reason)"
             switch traffic {
             case .unchanged: return (.fails, "\(what)\nThe split is as before: \(after.split)")
             case .unknown:
@@ -205,7 +206,7 @@ enum Telling {
         guard after.hasMovedTraffic else { return "stopping; no traffic has moved\(why)" }
         let way = journey.shares.count > 1 ? ", step by step" : ""
         return "going back: all traffic to \(after.plan.stable)\(way) (\(after.plan.candidate) has "
-            + "\(after.confirmedShare) %)\(why)"
+            + "\(after.confirmed))\(why)"
     }
 
     /// `cause` is what was told to have failed just now, in more words than the run's reason where it is the same.

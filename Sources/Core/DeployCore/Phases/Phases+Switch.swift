@@ -1,7 +1,7 @@
 /// Switch: raise the candidate's share step by step, watching each before the next.
 extension Draft {
     mutating func beginShift(_ phase: SwitchPhase, at index: Int, step: Int, since: Timestamp?) {
-        guard since != nil else { return issue(.route(candidate: phase.shares[step])) }
+        guard since != nil else { return issue(.route(candidate: phase.exposures[step])) }
         guard step + 1 < phase.shares.count else { return enter(phase: index + 1) }
         guard phase.hold > .zero else { return stand(in: index, .shifting(step: step + 1, since: nil)) }
         watch(.hold, until: now.advanced(by: phase.hold))
@@ -45,7 +45,7 @@ extension Draft {
 extension Draft {
     mutating func watch(_ purpose: Watch.Purpose, until end: Timestamp) {
         issue(
-            .watch(watch: Watch(purpose: purpose, candidate: state.confirmedShare, since: now, until: end))
+            .watch(watch: Watch(purpose: purpose, candidate: state.confirmed, since: now, until: end))
         )
     }
 
@@ -61,7 +61,7 @@ extension Draft {
     /// A run that is paused while the candidate has traffic is watched all the same.
     mutating func keepWatchWhilePaused() {
         guard let pause = state.pause, case .forward = state.stage, state.pending.isEmpty,
-            state.confirmedShare > .zero
+            !state.confirmed.isNone
         else { return }
         watch(.pause, until: now.advanced(by: pause.limit))
     }

@@ -9,7 +9,6 @@ enum NotAvailable {
     ]
     static let topLevel = ["notify", "severity"]
     static let migrate = ["backup", "rehearse", "apply", "lint"]
-    static let strategy = ["ab"]
     static let afterwards = ["retire"]
     /// Beside a step's action, and in a balancer: another host.
     static let elsewhere = ["on"]

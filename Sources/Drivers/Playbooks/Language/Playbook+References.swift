@@ -40,6 +40,7 @@ extension Playbook {
             environments: environments,
             balancers: balancers,
             strategy: strategy,
+            unreachable: unreachable,
             steps: steps,
             defaultChecks: defaultChecks,
             drain: drain,

@@ -10,6 +10,8 @@ package struct Playbook: Sendable {
     package let environments: [EnvironmentSpec]
     package let balancers: [ConfiguredBalancer]
     package var strategy: Strategy
+    /// What becomes of a run when a balancer cannot be reached.
+    package let unreachable: UnreachablePolicy
     /// The steps of `preflight`, `prepare`, `migrate`, `warm_up` and `validate`; absent phases have none.
     package let steps: [PhaseName: [PlaybookStep]]
     /// What `validate` does when the playbook has none: its checks by the environment that is the candidate.
@@ -39,17 +41,20 @@ package struct Playbook: Sendable {
 
     /// How the traffic goes over to the candidate.
     package struct Strategy: Hashable, Sendable {
-        /// The candidate's shares, rising, the last one 100 %.
+        /// The candidate's shares, rising, the last one 100 %; the first is 0 when chosen users go before all others.
         package let shares: [Percent]
         /// How long each share but the last is watched.
         package let hold: Span
         /// Whether a hold may end before its time when the evidence is in.
         package let endsEarly: Bool
+        /// Whether the playbook's chosen users go to the candidate with the first share.
+        package let hasChosenUsers: Bool
 
-        package init(shares: [Percent], hold: Span, endsEarly: Bool) {
+        package init(shares: [Percent], hold: Span, endsEarly: Bool, hasChosenUsers: Bool = false) {
             self.shares = shares
             self.hold = hold
             self.endsEarly = endsEarly
+            self.hasChosenUsers = hasChosenUsers
         }
 
         package static let instant = Strategy(shares: [.full], hold: .zero, endsEarly: false)
@@ -62,6 +67,8 @@ package struct Playbook: Sendable {
         /// Where the stable environment tells its connections; `nil` when the balancers count them.
         package let connections: GaugeSpec?
         package let whenNotEmpty: Step.OnFailure
+        /// Whether the balancers close what is left after the grace.
+        package let closesRest: Bool
     }
 
     package struct MonitorSettings: Sendable {

@@ -50,7 +50,7 @@ extension PlaybookDecoder {
 
     // MARK: balancers
 
-    func balancers(_ value: Parameter?, _ scope: Scope) -> [ConfiguredBalancer] {
+    func balancers(_ value: Parameter?, _ scope: Scope, _ users: Users) -> [ConfiguredBalancer] {
         guard let value else { return [] }
         guard case .list(let items, _) = value, !items.isEmpty else {
             diagnostics.report(
@@ -59,10 +59,10 @@ extension PlaybookDecoder {
             )
             return []
         }
-        return items.compactMap { balancer($0, scope) }
+        return items.compactMap { balancer($0, scope, users) }
     }
 
-    private func balancer(_ value: Parameter, _ scope: Scope) -> ConfiguredBalancer? {
+    private func balancer(_ value: Parameter, _ scope: Scope, _ users: Users) -> ConfiguredBalancer? {
         let kinds = catalogue.balancerKinds.map(\.key)
         guard case .map(let entries, _) = value else {
             diagnostics.report(
@@ -93,7 +93,9 @@ extension PlaybookDecoder {
         let context = BalancerContext(
             service: scope.service,
             folder: folder,
-            environments: scope.environments
+            environments: scope.environments,
+            sticky: users.sticky,
+            chosenUsers: users.chosen
         )
         guard scope.environments.count == 2 else { return nil }
         let made = kind.make(&reader, context)
@@ -105,6 +107,11 @@ extension PlaybookDecoder {
         guard let entry else { return "" }
         let hint = Spelling.nearest(to: entry.key, among: words).map { "; did you mean `\($0)`?" }
         return ", found `\(entry.key)`\(hint ?? "")"
+    }
+
+    /// What becomes of a run when a balancer cannot be reached.
+    func unreachable(_ value: Parameter?) -> UnreachablePolicy {
+        value.flatMap { onFailure($0, "unreachable", proceed: "continue") } == .proceed ? .proceed : .stop
     }
 
     // MARK: secrets

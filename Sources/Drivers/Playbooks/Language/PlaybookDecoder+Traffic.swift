@@ -16,21 +16,30 @@ extension PlaybookDecoder {
             )
             return .instant
         }
-        let stripped = NotAvailable.strip(NotAvailable.strategy, from: value, diagnostics)
-        var reader = MapReader(stripped, "`strategy`", diagnostics: diagnostics)
+        var reader = MapReader(value, "`strategy`", diagnostics: diagnostics)
         guard case .map = value else { return .instant }
-        for (key, harmless) in [("sticky", ["none"]), ("holdback", ["none", "0%"])] {
-            guard let choice = reader.optional(key) else { continue }
-            if case .scalar(let scalar) = choice, harmless.contains(scalar.text) { continue }
-            diagnostics.report(choice.position, NotAvailable.message(key))
+        if let holdback = reader.optional("holdback") {
+            let isHarmless =
+                if case .scalar(let scalar) = holdback { ["none", "0%"].contains(scalar.text) } else { false }
+            if !isHarmless { diagnostics.report(holdback.position, NotAvailable.message("holdback")) }
         }
+        let hasChosenUsers = reader.optional("ab") != nil
+        _ = reader.optional("sticky")
         let hold = reader.optional("hold").flatMap { positive($0, "hold", reader) } ?? Self.defaultHold
         let endsEarly = reader.flag("early") ?? false
-        let isMissing = value.child("ab") == nil && value.child("canary") == nil
-        if isMissing { diagnostics.report(value.position, "`strategy` needs the key `canary`") }
-        let shares = reader.optional("canary").flatMap { rising($0, reader) } ?? [.full]
+        let isMissing = !hasChosenUsers && value.child("canary") == nil
+        if isMissing {
+            diagnostics.report(value.position, "`strategy` needs the key `canary` or the key `ab`")
+        }
+        let rising = reader.optional("canary").flatMap { self.rising($0, reader) } ?? [.full]
+        let shares = hasChosenUsers ? [.zero] + rising : rising
         reader.finish()
-        return Playbook.Strategy(shares: shares, hold: shares.count > 1 ? hold : .zero, endsEarly: endsEarly)
+        return Playbook.Strategy(
+            shares: shares,
+            hold: shares.count > 1 ? hold : .zero,
+            endsEarly: endsEarly,
+            hasChosenUsers: hasChosenUsers
+        )
     }
 
     private func rising(_ value: Parameter, _ reader: MapReader) -> [Percent]? {
@@ -62,15 +71,28 @@ extension PlaybookDecoder {
         let rules = StepRules(phase: .drain, scope: scope, gates: [])
         let request = reader.optional("request").flatMap { step($0, rules) }
         let grace = reader.span("grace") ?? .seconds(30)
-        let whenNotEmpty = reader.optional("then").flatMap { onFailure($0, "then", proceed: "proceed") }
+        let whatIsLeft = reader.optional("then").map { leftOpen($0) } ?? "proceed"
         let gauge = reader.optional("connections").flatMap { connections($0) }
         reader.finish()
         return Playbook.DrainSettings(
             request: request,
             grace: grace,
             connections: gauge,
-            whenNotEmpty: whenNotEmpty ?? .proceed
+            whenNotEmpty: whatIsLeft == "stop" ? .stop : .proceed,
+            closesRest: whatIsLeft == "close"
         )
+    }
+
+    /// What happens to connections that are open after the grace.
+    private func leftOpen(_ value: Parameter) -> String {
+        if case .scalar(let scalar) = value, ["proceed", "stop", "close"].contains(scalar.text) {
+            return scalar.text
+        }
+        diagnostics.report(
+            value.position,
+            "`then` must be proceed, stop or close, found \(value.kindDescription)"
+        )
+        return "proceed"
     }
 
     /// `nil` for the default, the balancers' own count.

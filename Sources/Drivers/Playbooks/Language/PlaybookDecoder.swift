@@ -23,22 +23,18 @@ struct PlaybookDecoder {
         let publicURL = reader.optional("public_url").flatMap { url(of: $0, "public_url", reader) }
         let environments = self.environments(reader.required("environments"))
         let scope = Scope(service: service, publicURL: publicURL, environments: environments)
-        let strategy = self.strategy(reader.optional("strategy"))
-        let validate = reader.optional("validate")
-        var steps: [PhaseName: [PlaybookStep]] = [:]
-        steps[.preflight] = phase(.preflight, reader.optional("preflight"), scope)
-        steps[.prepare] = phase(.prepare, reader.optional("prepare"), scope)
-        steps[.migrate] = migrate(reader.optional("migrate"), scope)
-        steps[.warmUp] = phase(.warmUp, reader.optional("warm_up"), scope)
-        steps[.validate] = phase(.validate, validate, scope)
+        let traffic = reader.optional("strategy")
+        let strategy = self.strategy(traffic)
+        let hasChecks = root.child("validate") != nil
         let playbook = Playbook(
             service: service,
             publicURL: publicURL,
             environments: environments,
-            balancers: balancers(reader.required("balancers"), scope),
+            balancers: balancers(reader.required("balancers"), scope, users(traffic, reader)),
             strategy: strategy,
-            steps: steps,
-            defaultChecks: validate == nil ? defaultChecks(scope) : [:],
+            unreachable: unreachable(reader.optional("unreachable")),
+            steps: steps(&reader, scope),
+            defaultChecks: hasChecks ? [:] : defaultChecks(scope),
             drain: drain(reader.optional("drain"), scope),
             monitor: monitor(reader.optional("monitor")),
             rollback: rollback(reader.optional("rollback"), scope),
@@ -52,8 +48,27 @@ struct PlaybookDecoder {
             path: path,
             folder: folder
         )
+        checkClosing(playbook, root)
         reader.finish()
         return playbook.withReferences(checkedBy: diagnostics)
+    }
+
+    private func steps(_ reader: inout MapReader, _ scope: Scope) -> [PhaseName: [PlaybookStep]] {
+        [
+            .preflight: phase(.preflight, reader.optional("preflight"), scope),
+            .prepare: phase(.prepare, reader.optional("prepare"), scope),
+            .migrate: migrate(reader.optional("migrate"), scope),
+            .warmUp: phase(.warmUp, reader.optional("warm_up"), scope),
+            .validate: phase(.validate, reader.optional("validate"), scope),
+        ]
+    }
+
+    private func checkClosing(_ playbook: Playbook, _ root: Parameter) {
+        guard playbook.drain?.closesRest == true, !playbook.drainsAfterSwitch else { return }
+        diagnostics.report(
+            root.child("drain")?.child("then")?.position ?? root.position,
+            "`then: close` needs `order: [switch, drain]`: closed before the switch, connections would come back"
+        )
     }
 
     /// What the other parts need to know.
@@ -65,6 +80,12 @@ struct PlaybookDecoder {
         func stepContext(_ phase: PhaseName, folder: String) -> StepContext {
             StepContext(phase: phase, service: service, folder: folder, publicURL: publicURL)
         }
+    }
+
+    /// What `strategy` says about single users.
+    struct Users {
+        let sticky: UserKey?
+        let chosen: ChosenUsers?
     }
 
     // MARK: plain values

@@ -26,20 +26,7 @@ extension Playbook {
             let groups = self.groups(wanted, of: name, startingAt: 1, &draft)
             if !groups.isEmpty { phases.append(.steps(phase: StepsPhase(name, groups: groups))) }
         }
-        let shift = Phase.shift(phase: SwitchPhase(shares: strategy.shares, hold: strategy.hold))
-        let drainPhase = drain.map { settings in
-            let request = settings.request.map { draft.step($0, .drain, 1) }
-            return Phase.drain(
-                phase: DrainPhase(
-                    request: request,
-                    grace: settings.grace,
-                    whenNotEmpty: settings.whenNotEmpty
-                )
-            )
-        }
-        phases +=
-            drainsAfterSwitch
-            ? [shift] + [drainPhase].compactMap(\.self) : [drainPhase].compactMap(\.self) + [shift]
+        phases += switchAndDrain(&draft)
         phases.append(.monitor(phase: MonitorPhase(length: monitor.length)))
         let way = RollbackPlan(
             gradual: rollback.gradual,
@@ -58,6 +45,24 @@ extension Playbook {
             playbookDigest: digest
         )
         return FrozenPlan(plan: plan, actions: draft.actions, policies: draft.policies)
+    }
+
+    /// In the order that the playbook gives them.
+    private func switchAndDrain(_ draft: inout PlanDraft) -> [Phase] {
+        let shift = SwitchPhase(
+            shares: strategy.shares,
+            hold: strategy.hold,
+            chosenUsers: strategy.hasChosenUsers
+        )
+        guard let drain else { return [.shift(phase: shift)] }
+        let phase = DrainPhase(
+            request: drain.request.map { draft.step($0, .drain, 1) },
+            grace: drain.grace,
+            whenNotEmpty: drain.whenNotEmpty,
+            closesRest: drain.closesRest
+        )
+        return drainsAfterSwitch
+            ? [.shift(phase: shift), .drain(phase: phase)] : [.drain(phase: phase), .shift(phase: shift)]
     }
 
     private func preflight(_ draft: inout PlanDraft) -> Phase {

@@ -18,6 +18,14 @@ extension PlaybookSchema {
                     atLeast: 1
                 )
             ),
+            (
+                key: "unreachable",
+                value: choice(
+                    "What becomes of a run when a balancer cannot be reached: stop by default.",
+                    "stop",
+                    "continue"
+                )
+            ),
             (key: "strategy", value: strategy),
             (
                 key: "preflight",
@@ -84,8 +92,7 @@ extension PlaybookSchema {
 
     private static var strategy: SchemaJSON {
         let canary = object(
-            "A canary: a share of the traffic first, more when it does well.",
-            required: ["canary"],
+            "A canary: a share of the traffic first, or chosen users, more when it does well.",
             [
                 (
                     key: "canary",
@@ -100,7 +107,15 @@ extension PlaybookSchema {
                     value: reference("duration", "How long each share is watched: 10m by default.")
                 ),
                 (key: "early", value: flag("Whether a hold ends early when the evidence is in.")),
-                (key: "sticky", value: choice("Whether users stay on their side.", "none")),
+                (
+                    key: "sticky",
+                    value: [
+                        "description": "By what a user stays on his side: cookie:NAME, header:NAME, address.",
+                        "type": "string",
+                        "pattern": "^(none|address|cookie:[0-9A-Za-z_.-]+|header:[0-9A-Za-z_-]+)$",
+                    ]
+                ),
+                (key: "ab", value: chosenUsers),
                 (key: "holdback", value: choice("What stays behind as the control.", "none", "0%")),
             ]
         )
@@ -108,6 +123,18 @@ extension PlaybookSchema {
             "description": "How the traffic goes over: instant by default.",
             "anyOf": [["const": "instant"], canary],
         ]
+    }
+
+    private static var chosenUsers: SchemaJSON {
+        object(
+            "The users who go to the candidate first, whatever its share is.",
+            [
+                (key: "header", value: ["description": "The header that names a user.", "type": "string"]),
+                (key: "cookie", value: ["description": "The cookie that names a user.", "type": "string"]),
+                (key: "values", value: list("The users.", of: reference("text"), atLeast: 1)),
+                (key: "file", value: ["description": "A file with one user a line.", "type": "string"]),
+            ]
+        )
     }
 
     private static var drain: SchemaJSON {
@@ -121,7 +148,12 @@ extension PlaybookSchema {
                 ),
                 (
                     key: "then",
-                    value: choice("What happens when some are left: proceed by default.", "proceed", "stop")
+                    value: choice(
+                        "What happens when some are left: proceed by default.",
+                        "proceed",
+                        "stop",
+                        "close"
+                    )
                 ),
                 (
                     key: "connections",

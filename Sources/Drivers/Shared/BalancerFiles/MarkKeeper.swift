@@ -22,22 +22,27 @@ package struct MarkKeeper: Sendable {
         }
     }
 
-    /// The lock, from a holder that hangs too: a bgdeploy that keeps it for longer than two seconds is
-    /// killed.
+    /// The lock, from a holder that hangs too: a bgdeploy that was stopped with it in its hand, or keeps it for
+    /// longer than half a second, is killed.
     ///
-    /// Whatever it was writing is whole, and what it does next is fenced.
+    /// Whatever it was writing is whole, and what it does next is fenced. The ballast is given up: on a full
+    /// disk it is the space for what follows.
     package func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
+        let path = file.lockPath
+        let lock: FileLock
         do throws(FileProblem) {
-            return try await file.lock(within: 2000)
+            try file.prepare()
+            let isStopped = await BlockingWork.run { FileLock.isHolderStopped(of: path) }
+            lock = try await file.lock(within: isStopped ? 0 : 500)
         } catch {
             let ours = AtomicFile.name(of: ProcFile.link("/proc/self/exe") ?? "")
             guard case .locked = error,
-                Set(["bgdeploy", ours]).contains(where: { name in
-                    FileLock.killHolder(of: file.lockPath, ifCalled: name)
-                })
+                Set(["bgdeploy", ours]).contains(where: { FileLock.killHolder(of: path, ifCalled: $0) })
             else { throw LoadBalancerError(error) }
-            return try await lock(within: 2000)
+            lock = try await self.lock(within: 2000)
         }
+        try? file.setSide(file.ballastPath, nil, durability: .never)
+        return lock
     }
 
     /// The mark; ``BalancerMark/none`` when nothing was ever written here.
@@ -93,16 +98,21 @@ package struct MarkKeeper: Sendable {
         mark.token = token
         mark.service = service
         mark.emergency = nil
-        if let live = now?.live, split.share(of: live) < .full, !isReturn, !isWayBack(from: live, mark, token)
-        {
+        if let live = now?.live, split.live != live, !isReturn, !isWayBack(from: live, mark, token) {
             try translated { () throws(FileProblem) in
-                try file.setSide(file.previousPath, text)
-                try file.setValue(token, at: openedPath)
+                try file.setSide(file.previousPath, text, durability: .withTheNext)
                 if try file.side(file.scriptPath) != Array(script.utf8) {
-                    try file.setSide(file.scriptPath, Array(script.utf8), mode: 0o700)
+                    try file.setSide(
+                        file.scriptPath,
+                        Array(script.utf8),
+                        mode: 0o700,
+                        durability: .withTheNext
+                    )
                 }
             }
+            keepBallast(for: text)
             mark.stable = live
+            mark.opened = token
             mark.previous = Digest.sha256(text)
         }
         return mark
@@ -111,13 +121,24 @@ package struct MarkKeeper: Sendable {
     /// Takes back what ``opened(_:token:from:text:to:isReturn:script:)`` did; `mark` and `previous` are from before it.
     package func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
         let now = try file.value(BalancerMark.self, at: file.markPath)
-        if now?.stable != mark.stable || now?.previous != mark.previous { try file.setSide(openedPath, nil) }
-        if let previous, now?.previous != mark.previous { try file.setSide(file.previousPath, previous) }
+        if let previous, now?.previous != mark.previous {
+            try file.setSide(file.previousPath, previous, durability: .withTheNext)
+        }
         try file.setValue(mark, at: file.markPath)
     }
 
-    /// The token under which the stable environment was noted last.
-    private var openedPath: String { file.sidePath("opened") }
+    /// Room for two copies of the file and a mark; never worth an error.
+    private func keepBallast(for text: [UInt8]) {
+        let size = 2 * text.count + 64 << 10
+        let kept = (try? file.side(file.ballastPath))?.map(\.count) ?? 0
+        guard kept < size else { return }
+        // Not zeros: some file systems keep no room for those.
+        try? file.setSide(
+            file.ballastPath,
+            [UInt8](repeating: UInt8(ascii: "."), count: size),
+            durability: .never
+        )
+    }
 
     private func isWayBack(
         from live: EnvironmentName,
@@ -125,6 +146,6 @@ package struct MarkKeeper: Sendable {
         _ token: FencingToken
     ) -> Bool {
         guard let stable = mark.stable, stable != live else { return false }
-        return (try? file.value(FencingToken.self, at: openedPath)) == token
+        return mark.opened == token
     }
 }
