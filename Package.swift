@@ -38,7 +38,11 @@ let layers: [String: Layer] = [
     "DeployPorts": .ports,
     "CCurl": .plumbing,
     "CLibcrypto": .plumbing,
+    "CLibpq": .plumbing,
     "HTTPClient": .plumbing,
+    "WebSocketClient": .plumbing,
+    "RedisClient": .plumbing,
+    "PostgresClient": .plumbing,
     "CSpawn": .plumbing,
     "SafeFile": .plumbing,
     "UnixSocket": .plumbing,
@@ -162,9 +166,14 @@ let package = Package(
         // Plumbing: the system, made safe to use.
         // Loads libcurl on the first request, not at every start.
         .target(name: "CCurl", path: "Sources/Plumbing/CCurl"),
+        // Loads libpq when the first database is asked.
+        .target(name: "CLibpq", path: "Sources/Plumbing/CLibpq"),
         library("CLibcrypto"),
         library("CSpawn"),
         module("HTTPClient", imports: ["CCurl"]),
+        module("WebSocketClient", imports: ["HTTPClient", "CLibcrypto"]),
+        module("RedisClient", imports: ["HTTPClient"]),
+        module("PostgresClient", imports: ["CLibpq"]),
         module("SafeFile", imports: ["CLibcrypto"]),
         module("UnixSocket"),
         module("ChildProcesses", imports: ["CSpawn"]),
@@ -186,7 +195,12 @@ let package = Package(
                 "UnixSocket",
             ]
         ),
-        module("Checks", imports: ["DeployCore", "DeployPorts", "HTTPClient"]),
+        module(
+            "Checks",
+            imports: [
+                "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "RedisClient", "PostgresClient",
+            ]
+        ),
         module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses"]),
         module(
             "MetricSources",
@@ -231,6 +245,7 @@ let package = Package(
         ),
         support("BalancerLab", of: ["DeployCore", "DeployPorts", "SafeFile"]),
         support("StepLab", of: ["ChildProcesses"]),
+        support("ServiceLab", of: []),
         tests("ArchitectureTests", of: []),
         tests("DeployCoreTests", of: ["DeployCore", "DeployTestKit"], exclude: ["Transcripts"]),
         tests("DeployPortsTests", of: ["DeployCore", "DeployPorts"]),
@@ -244,6 +259,9 @@ let package = Package(
         tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),
         tests("TrafficJudgementTests", of: ["TrafficJudgement"]),
         tests("HTTPClientTests", of: ["HTTPClient"]),
+        tests("WebSocketClientTests", of: ["WebSocketClient", "HTTPClient", "ServiceLab"]),
+        tests("RedisClientTests", of: ["RedisClient", "HTTPClient", "ServiceLab"]),
+        tests("PostgresClientTests", of: ["PostgresClient", "ServiceLab"]),
         tests("SafeFileTests", of: ["SafeFile"]),
         tests("UnixSocketTests", of: ["UnixSocket"]),
         tests("ChildProcessesTests", of: ["ChildProcesses", "StepLab", "supervisor-fixture"]),
@@ -262,7 +280,10 @@ let package = Package(
                 "ChildProcesses",
             ]
         ),
-        tests("ChecksTests", of: ["Checks", "DeployCore", "DeployPorts", "HTTPClient"]),
+        tests(
+            "ChecksTests",
+            of: ["Checks", "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "ServiceLab"]
+        ),
         tests(
             "CommandsTests",
             of: ["Commands", "StepLab", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
@@ -283,7 +304,10 @@ let package = Package(
         ),
         tests(
             "DeployCommandsTests",
-            of: ["DeployCommands", "DeployEngine", "DeployPorts", "DeployCore", "TrafficJudgement"],
+            of: [
+                "DeployCommands", "DeployEngine", "DeployPorts", "DeployCore", "TrafficJudgement",
+                "Playbooks",
+            ],
             exclude: ["Snapshots"]
         ),
         .testTarget(

@@ -57,6 +57,25 @@ import Testing
         }
     }
 
+    @Test func `a failure shows what was sent, without its secrets`() async throws {
+        try await RawServer.answering(StepBench.answer("{}", status: "409 Conflict")) { server in
+            let message = try await failureMessage(
+                "{ put: /x, json: { token: \"${secret.T}\", n: 5 } }",
+                at: server,
+                secrets: ["secret.T": "s3cr3t"]
+            )
+            #expect(
+                message == """
+                    PUT http://127.0.0.1:PORT/x answered 409 in N ms
+                      sent      {"n":5,"token":"***"}
+                      expected  status 200..299
+                      answered  409 Conflict
+                      body      {}
+                    """
+            )
+        }
+    }
+
     @Test func `a hostile body is cut short, escaped, and shows no secret`() async throws {
         let whole = "token s3cr3t\u{1B}[2J\n" + String(repeating: "x", count: 2000)
         try await RawServer.answering(StepBench.answer(whole, status: "500 \u{1B}]0;x")) { server in

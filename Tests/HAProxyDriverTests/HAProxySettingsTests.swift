@@ -69,7 +69,8 @@ struct HAProxySettingsTests {
     @Test func `weights refuse what only a map can do, and name it`() {
         let entry = needed.map { ($0, scalar("/x")) }
         let users = ChosenUsers(key: .cookie("id"), values: ["a"])
-        let (_, complaints) = decode(entry, sticky: .address, users: users)
+        let weights = [("mode", scalar("weights"))]
+        let (_, complaints) = decode(entry + weights, sticky: .address, users: users)
         #expect(complaints.count == 2)
         for (text, key) in zip(complaints, ["strategy.sticky", "strategy.ab"]) {
             #expect(
@@ -77,6 +78,7 @@ struct HAProxySettingsTests {
             )
         }
         let map = [("mode", scalar("map"))]
+        #expect(decode(entry, sticky: .address).0?.mode == .map)
         let (settings, none) = decode(entry + map, sticky: .header("X-User"), users: users)
         #expect(none.isEmpty && settings?.sticky == .header("X-User") && settings?.chosenUsers == users)
         let (_, odd) = decode(entry + map, sticky: .cookie("a b"))

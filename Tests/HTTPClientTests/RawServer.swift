@@ -157,6 +157,13 @@ struct RawConnection {
         return text[end.upperBound...].utf8.count >= wanted
     }
 
+    /// What has come, at least one byte; `nil` when the client has closed.
+    func receive(upTo limit: Int) -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: limit)
+        let count = recv(descriptor, &buffer, limit, 0)
+        return count > 0 ? Array(buffer[..<count]) : nil
+    }
+
     /// Returns whether the client still takes it.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }

@@ -63,7 +63,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake("validate: [{ htp: { get: / } }]\n", "8:14", "`htp`", "did you mean `http`"),
         Mistake("validate: [{ name: x }]\n", "8:12", "needs one action"),
         Mistake("validate: [{ run: [a], http: { get: / } }]\n", "8:24", "one action", "`run` and `http`"),
-        Mistake("validate: [{ websocket: { path: / } }]\n", "8:14", "`websocket`", "not available"),
+        Mistake("validate: [{ window: {} }]\n", "8:14", "`window`", "not available"),
         Mistake("validate: [{ load: {} }]\n", "8:14", "`load`", "not available"),
         Mistake("prepare: [{ run: [a], on: ssh://deploy@lb1 }]\n", "8:23", "`on`", "not available"),
         Mistake("prepare: [{ run: [a], timeuot: 5s }]\n", "8:23", "`timeuot`", "did you mean `timeout`"),

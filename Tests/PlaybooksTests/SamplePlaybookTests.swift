@@ -50,20 +50,4 @@ import Testing
         )
         #expect(plan.rollback.steps.count == 2 && plan.followUps.count == 1)
     }
-
-    @Test func `the language's whole example lacks nothing but what this version does not have`() throws {
-        let file = Self.root.appendingPathComponent("../shared/spec/playbook.md")
-        guard let text = try? String(contentsOf: file, encoding: .utf8) else {
-            print("skipped: \(file.path) is not here")
-            return
-        }
-        let blocks = text.components(separatedBy: "```yaml\n").dropFirst()
-            .compactMap { $0.components(separatedBy: "```").first }
-        #expect(blocks.count == 2)
-        #expect(Book.mistakes(in: blocks.first ?? "").isEmpty)
-        let found = Book.mistakes(in: blocks.last ?? "")
-        let others = found.filter { !$0.contains("is not available in this version") }
-        #expect(others.isEmpty, "\(others.joined(separator: "\n"))")
-        #expect(found.count > 15, "\(found.joined(separator: "\n"))")
-    }
 }

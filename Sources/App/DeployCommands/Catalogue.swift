@@ -13,8 +13,7 @@ import Playbooks
 /// Everything that a playbook may name, in one place: the only list of drivers.
 extension Catalogue {
     static let shared = Catalogue(
-        stepKinds: [HTTPStep.kind(), TCPStep.kind(), EnvironmentStep.kind()]
-            + CommandStep.kinds(supervisor: "/proc/self/exe"),
+        stepKinds: CheckKinds.all() + CommandStep.kinds(supervisor: "/proc/self/exe"),
         balancerKinds: [nginx, haproxy]
     )
 

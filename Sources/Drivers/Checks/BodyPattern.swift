@@ -1,6 +1,6 @@
 import DeployPorts
 
-/// A regular expression that must match somewhere in the body.
+/// A regular expression that must match somewhere in a body or a message.
 ///
 /// What `${…}` stands for is matched as it is: the dots of a version are dots.
 struct BodyPattern: Hashable, Sendable {
@@ -8,8 +8,8 @@ struct BodyPattern: Hashable, Sendable {
 
     init(_ template: Template) { self.template = template }
 
-    /// What is wrong with the expression; `nil` when nothing is.
-    var complaint: String? {
+    /// What is wrong with the expression of the key `key`; `nil` when nothing is.
+    func complaint(_ key: String) -> String? {
         let pattern = template.parts.map { part in
             if case .text(let text) = part { text } else { "x" }
         }
@@ -17,7 +17,7 @@ struct BodyPattern: Hashable, Sendable {
             _ = try Regex(pattern.joined())
             return nil
         } catch {
-            return "`body` is not a regular expression: \(error)"
+            return "`\(key)` is not a regular expression: \(error)"
         }
     }
 
@@ -32,7 +32,10 @@ struct BodyPattern: Hashable, Sendable {
         do {
             return String(decoding: body, as: UTF8.self).contains(try Regex(pattern))
         } catch {
-            throw StepFailure("`body` is not a regular expression: \(error)", isTransient: false)
+            throw StepFailure(
+                "`\(template.source)` is not a regular expression: \(error)",
+                isTransient: false
+            )
         }
     }
 

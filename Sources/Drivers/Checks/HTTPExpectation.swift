@@ -33,7 +33,7 @@ struct HTTPExpectation: Hashable, Sendable {
         }
         if let body = reader.template("body") {
             result.body = BodyPattern(body)
-            if let complaint = result.body?.complaint { diagnostics.report(body.position, complaint) }
+            if let complaint = result.body?.complaint("body") { diagnostics.report(body.position, complaint) }
         }
         result.within = reader.span("within")
         reader.finish()

@@ -9,6 +9,8 @@ struct HTTPFailureReport {
 
     let method: String
     let target: HTTPTarget.Resolved
+    /// The body that was sent.
+    let sent: [UInt8]
     let values: Values
 
     /// `GET http://127.0.0.1:5002/api/health`, with the address where the host's name does not tell it.
@@ -40,6 +42,7 @@ struct HTTPFailureReport {
     /// All of `mismatches` are named.
     func failure(_ response: HTTPResponse, _ mismatches: [Mismatch]) -> StepFailure {
         var lines = ["\(request) answered \(response.status) in \(response.duration.inMilliseconds)"]
+        if !sent.isEmpty { lines.append("  sent      \(shown(sent))") }
         for mismatch in mismatches {
             lines.append("  expected  \(line(mismatch.expected))")
             lines.append("  answered  \(line(mismatch.answered))")
@@ -47,9 +50,12 @@ struct HTTPFailureReport {
         for location in response.values(of: "location") where (300...399).contains(response.status) {
             lines.append("  location  \(line(location)) (redirects are not followed)")
         }
-        let body = values.masked(String(decoding: response.body, as: UTF8.self))
-        lines.append("  body      \(body.isEmpty ? "(empty)" : PlainText.line(body, limit: Self.bodyLimit))")
+        lines.append("  body      \(response.body.isEmpty ? "(empty)" : shown(response.body))")
         return StepFailure(lines.joined(separator: "\n"))
+    }
+
+    private func shown(_ body: [UInt8]) -> String {
+        PlainText.line(values.masked(String(decoding: body, as: UTF8.self)), limit: Self.bodyLimit)
     }
 
     private func line(_ text: String) -> String {

@@ -6,14 +6,18 @@ extension HTTPStep {
     ///
     /// The kind owns the cookies: steps of one phase of one run share a jar.
     package static func kind(client: HTTPClient = HTTPClient()) -> StepKind {
-        let jars = CookieJars()
-        return StepKind(key: "http", schema: schema) { value, _, context, diagnostics in
+        kind(client: client, jars: CookieJars())
+    }
+
+    /// The same with the cookies of `jars`, which other kinds share.
+    static func kind(client: HTTPClient, jars: CookieJars) -> StepKind {
+        StepKind(key: "http", schema: schema) { value, _, context, diagnostics in
             var reader = HTTPStepReader(value, context: context, diagnostics: diagnostics)
             return reader.read(client: client, jars: jars)
         }
     }
 
-    private static let schema = #"""
+    static let schema = #"""
         {
           "description": "One HTTP request and what its answer should be.",
           "type": "object",
@@ -52,8 +56,18 @@ extension HTTPStep {
                 "status": {
                   "description": "200, 2xx or a list of them; 2xx when absent.",
                   "anyOf": [
-                    { "$ref": "#/$defs/status" },
-                    { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/status" } }
+                    { "type": "integer", "minimum": 100, "maximum": 599 },
+                    { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" },
+                    {
+                      "type": "array",
+                      "minItems": 1,
+                      "items": {
+                        "anyOf": [
+                          { "type": "integer", "minimum": 100, "maximum": 599 },
+                          { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" }
+                        ]
+                      }
+                    }
                   ]
                 },
                 "headers": {
@@ -74,14 +88,6 @@ extension HTTPStep {
               "type": "object",
               "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" },
               "additionalProperties": { "type": "string" }
-            }
-          },
-          "$defs": {
-            "status": {
-              "anyOf": [
-                { "type": "integer", "minimum": 100, "maximum": 599 },
-                { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" }
-              ]
             }
           }
         }

@@ -9,23 +9,11 @@ package struct HTTPStep: StepAction {
         let path: JSONPath
     }
 
-    enum Authorization: Hashable, Sendable {
-        case bearer(Template)
-        case basic(user: Template, password: Template)
-
-        var references: [Reference] {
-            switch self {
-            case .bearer(let token): token.references
-            case .basic(let user, let password): user.references + password.references
-            }
-        }
-    }
-
     let method: String
     let target: HTTPTarget
     var headers: [NamedTemplate] = []
     var body: HTTPBody?
-    var authorization: Authorization?
+    var authorization: RequestAuthorization?
     var expectation = HTTPExpectation()
     var captures: [Capture] = []
     let client: HTTPClient
@@ -45,12 +33,15 @@ package struct HTTPStep: StepAction {
 
     package func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
         let target = try target.resolved(in: attempt.values)
-        let report = HTTPFailureReport(method: method, target: target, values: attempt.values)
-        let limit = min(attempt.deadline, expectation.within ?? attempt.deadline)
         var request = try makeRequest(to: target, values: attempt.values)
-        request.deadline = .milliseconds(
-            limit.milliseconds - Self.margin(of: attempt.deadline, within: limit)
+        let report = HTTPFailureReport(
+            method: method,
+            target: target,
+            sent: request.body ?? [],
+            values: attempt.values
         )
+        let limit = min(attempt.deadline, expectation.within ?? attempt.deadline)
+        request.deadline = attempt.time(within: expectation.within)
         request.cookies = await jars.jar(run: attempt.run, step: attempt.step)
         let response: HTTPResponse
         do throws(HTTPError) {
@@ -65,11 +56,6 @@ package struct HTTPStep: StepAction {
             captures: captured,
             summary: "\(response.status) in \(response.duration.inMilliseconds)"
         )
-    }
-
-    /// Ends the request a little before the attempt, so that the failure is the one that says where it hung.
-    private static func margin(of deadline: Span, within limit: Span) -> Int64 {
-        limit < deadline ? 0 : min(50, deadline.milliseconds / 20)
     }
 
     private func makeRequest(

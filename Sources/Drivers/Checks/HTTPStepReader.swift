@@ -22,18 +22,20 @@ struct HTTPStepReader {
     mutating func read(client: HTTPClient, jars: CookieJars) -> HTTPStep? {
         let before = diagnostics.all.count
         let request = readRequestLine()
-        let route = readRoute()
+        let route = HTTPTarget.readRoute(&reader, phase: context.phase)
         let headers =
             reader.optional("headers")
             .map { NamedTemplate.readHeaders($0, diagnostics: diagnostics) } ?? []
         let body = readBody(method: request?.method)
-        let authorization = readAuthorization()
+        let authorization = RequestAuthorization.read(&reader, "http")
         let expectation =
             reader.optional("expect")
             .map { HTTPExpectation.read($0, diagnostics: diagnostics) } ?? HTTPExpectation()
         let captures = readCaptures()
         reader.finish()
-        if let request { check(request.address, goes: route.route, at: route.position) }
+        if let request {
+            HTTPTarget.check(request.address, goes: route, context: context, diagnostics: diagnostics)
+        }
         guard let request, diagnostics.all.count == before else { return nil }
         let target = HTTPTarget(address: request.address, route: route.route, publicURL: context.publicURL)
         return HTTPStep(
@@ -75,46 +77,6 @@ struct HTTPStepReader {
         reader.remaining.contains { Spelling.nearest(to: $0.key, among: Self.methods) != nil }
     }
 
-    /// What is drained is the stable environment; everything else asks the candidate.
-    private var usualRoute: HTTPTarget.Route { context.phase == .drain ? .stable : .candidate }
-
-    private mutating func readRoute() -> (route: HTTPTarget.Route, position: Position?) {
-        guard let value = reader.optional("via") else { return (usualRoute, nil) }
-        guard let text = reader.text(of: value, "via") else { return (usualRoute, nil) }
-        guard let route = HTTPTarget.Route(rawValue: text) else {
-            let routes = HTTPTarget.Route.allCases.map(\.rawValue)
-            let hint = Spelling.nearest(to: text, among: routes).map { "; did you mean `\($0)`?" } ?? ""
-            diagnostics.report(
-                value.position,
-                "`via` must be \(routes.joined(separator: ", ")), found `\(text)`\(hint)"
-            )
-            return (.candidate, nil)
-        }
-        return (route, value.position)
-    }
-
-    private func check(_ address: Template, goes route: HTTPTarget.Route, at position: Position?) {
-        switch HTTPTarget.isPath(address) {
-        case nil:
-            guard case .text = address.parts.first else { return }
-            fallthrough
-        case false where address.parts.isEmpty:
-            diagnostics.report(
-                address.position,
-                "`\(address.source)` is neither a path that begins with `/` nor an http or https URL"
-            )
-        case false:
-            if let position, route != .balancer {
-                diagnostics.report(position, "`via` has no meaning for a whole URL; give the path alone")
-            }
-        default:
-            let isPublic = route == .public || route == .balancer
-            if let position, isPublic, context.publicURL == nil {
-                diagnostics.report(position, "`via: \(route.rawValue)` needs a `public_url` in the playbook")
-            }
-        }
-    }
-
     private mutating func readBody(method: String?) -> HTTPBody? {
         var found: [(key: String, value: Parameter)] = []
         for key in ["body", "json", "form"] {
@@ -135,20 +97,6 @@ struct HTTPStepReader {
         case "json": return JSONTemplate.read(first.value, "json", with: reader).map { .json($0) }
         default: return .form(NamedTemplate.read(first.value, "form", diagnostics: diagnostics))
         }
-    }
-
-    private mutating func readAuthorization() -> HTTPStep.Authorization? {
-        let bearer = reader.template("bearer")
-        guard let value = reader.optional("basic") else { return bearer.map { .bearer($0) } }
-        if bearer != nil {
-            diagnostics.report(value.position, "`http` takes one of `bearer` and `basic`")
-        }
-        var basic = MapReader(value, "`basic`", diagnostics: diagnostics)
-        let user = basic.required("user").flatMap { basic.template(of: $0, "user") }
-        let password = basic.required("password").flatMap { basic.template(of: $0, "password") }
-        basic.finish()
-        guard let user, let password else { return nil }
-        return .basic(user: user, password: password)
     }
 
     private mutating func readCaptures() -> [HTTPStep.Capture] {

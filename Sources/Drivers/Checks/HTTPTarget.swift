@@ -33,8 +33,19 @@ struct HTTPTarget: Hashable, Sendable {
         return start.hasPrefix("http://") || start.hasPrefix("https://")
     }
 
-    func resolved(in values: Values) throws(StepFailure) -> Resolved {
-        let text = try Self.text(of: address, in: values)
+    /// `text` with `http` for `ws` in its scheme: a WebSocket begins as a request.
+    static func withoutWebSocketScheme(_ text: String) -> String {
+        let start = text.prefix(6).lowercased()
+        return start.hasPrefix("ws://") || start.hasPrefix("wss://") ? "http" + text.dropFirst(2) : text
+    }
+
+    /// Where it goes; `takesWebSocketURLs` also lets `ws` and `wss` be the scheme of a URL.
+    func resolved(
+        in values: Values,
+        takesWebSocketURLs: Bool = false
+    ) throws(StepFailure) -> Resolved {
+        let given = try Self.text(of: address, in: values)
+        let text = takesWebSocketURLs ? Self.withoutWebSocketScheme(given) : given
         var url = text
         if text.hasPrefix("/") {
             let base = try self.base(in: values)

@@ -108,7 +108,7 @@ extension HAProxyBalancer {
         mark.token = FencingToken(epoch: mark.token.epoch + 1, counter: mark.token.counter)
         mark.emergency = emergency
         do throws(LoadBalancerError) {
-            try keeper.save(mark)
+            try keeper.saveInEmergency(mark)
         } catch {
             // A full disk must not keep the traffic where it is.
             problems.append(
@@ -124,7 +124,7 @@ extension HAProxyBalancer {
             var problems: [String] = []
             for file in files {
                 do throws(LoadBalancerError) {
-                    try file.write(keeper.file.folder)
+                    try file.writeInEmergency(keeper.file.folder)
                 } catch {
                     problems.append("\(file.path) could not be changed: \(error.message)")
                 }

@@ -37,6 +37,24 @@ struct HAProxyChange: Sendable {
             }
         }
 
+        /// The same; on a full disk in place.
+        func writeInEmergency(_ temporaries: String) throws(LoadBalancerError) {
+            guard after != before?.bytes else { return }
+            try translated(expected: before?.bytes ?? []) { () throws(FileProblem) in
+                do throws(FileProblem) {
+                    try AtomicFile.replace(
+                        path,
+                        with: after,
+                        expecting: before?.digest,
+                        temporaries: temporaries
+                    )
+                } catch {
+                    guard case .diskFull = error, before != nil else { throw error }
+                    try AtomicFile.overwrite(path, with: after)
+                }
+            }
+        }
+
         /// Writes the old text if the file has the new one.
         func takeBack(_ temporaries: String) throws(LoadBalancerError) {
             guard let before, after != before.bytes else { return }

@@ -92,7 +92,8 @@ package struct HAProxySettings: Hashable, Sendable {
     private static func mode(from reader: inout MapReader, _ context: BalancerContext) -> HAProxyMode? {
         let value = reader.optional("mode")
         let position = value?.position ?? reader.position
-        var mode = HAProxyMode.weights
+        let knowsUsers = context.sticky != nil || context.chosenUsers != nil
+        var mode = knowsUsers ? HAProxyMode.map : .weights
         if let value {
             guard let text = reader.text(of: value, "mode") else { return nil }
             guard let known = HAProxyMode(rawValue: text) else {

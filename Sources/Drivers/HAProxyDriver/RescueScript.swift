@@ -63,7 +63,11 @@ struct RescueScript {
         let text = String(decoding: map.text, as: UTF8.self)
         return """
             map=\(Self.quoted(map.path))
-            printf %s \(Self.quoted(text)) >"$map.new" && mv "$map.new" "$map" || complain "$map could not be put back"
+            if printf %s \(Self.quoted(text)) >"$map.new"; then mv "$map.new" "$map"; else
+                rm -f "$map.new"
+                printf %s \(Self.quoted(text)) | over "$map" && truncate -s \(map.text.count) "$map" ||
+                    complain "$map could not be put back"
+            fi
 
             """
     }

@@ -47,10 +47,10 @@ extension NginxBalancer {
         mark.token = FencingToken(epoch: mark.token.epoch + 1, counter: mark.token.counter)
         mark.emergency = emergency
         mark.written = Digest.sha256(text)
-        try keeper.save(mark)
+        try keeper.saveInEmergency(mark)
         if text != contents.bytes {
             try translated(expected: contents.bytes) { () throws(FileProblem) in
-                try keeper.file.replace(with: text, expecting: contents.digest)
+                try keeper.file.replaceInEmergency(with: text, expecting: contents.digest)
             }
         }
         return WayBack(

@@ -13,9 +13,12 @@ package enum NginxMode: String, Hashable, Sendable, CaseIterable {
     var knowsUsers: Bool { self != .weights }
 
     /// Reads the key `mode` and refuses what the mode cannot do; `nil` when it reported.
+    ///
+    /// Without the key it is weights, or switchboard where the playbook tells users apart.
     static func mode(from reader: inout MapReader, _ context: BalancerContext) -> NginxMode? {
         let value = reader.optional("mode")
-        var mode = NginxMode.weights
+        let knowsUsers = context.sticky != nil || context.chosenUsers != nil
+        var mode = knowsUsers ? NginxMode.switchboard : .weights
         if let value, let text = reader.text(of: value, "mode") {
             guard let known = NginxMode(rawValue: text) else {
                 let all = allCases.map(\.rawValue).joined(separator: ", ")
@@ -24,7 +27,7 @@ package enum NginxMode: String, Hashable, Sendable, CaseIterable {
             }
             mode = known
         }
-        guard !mode.knowsUsers, context.sticky != nil || context.chosenUsers != nil else { return mode }
+        guard knowsUsers, !mode.knowsUsers else { return mode }
         let wish = context.sticky == nil ? "`ab`" : "`sticky`"
         reader.diagnostics.report(
             value?.position ?? reader.position,

@@ -12,6 +12,9 @@
     use(easy_strerror) \
     use(easy_setopt) \
     use(easy_getinfo) \
+    use(easy_send) \
+    use(easy_recv) \
+    use(getdate) \
     use(multi_init) \
     use(multi_cleanup) \
     use(multi_add_handle) \
@@ -111,9 +114,27 @@ CURLcode bg_curl_get_list(CURL *easy, CURLINFO info, struct curl_slist **value) 
     return curl.easy_getinfo(easy, info, value);
 }
 
+CURLcode bg_curl_get_socket(CURL *easy, CURLINFO info, curl_socket_t *value) {
+    return curl.easy_getinfo(easy, info, value);
+}
+
+CURLcode bg_curl_get_certificates(CURL *easy, struct curl_certinfo **value) {
+    return curl.easy_getinfo(easy, CURLINFO_CERTINFO, value);
+}
+
 CURL *bg_curl_easy_init(void) { return curl.easy_init(); }
 void bg_curl_easy_cleanup(CURL *easy) { curl.easy_cleanup(easy); }
 const char *bg_curl_easy_strerror(CURLcode code) { return curl.easy_strerror(code); }
+
+CURLcode bg_curl_easy_send(CURL *easy, const void *bytes, size_t count, size_t *sent) {
+    return curl.easy_send(easy, bytes, count, sent);
+}
+
+CURLcode bg_curl_easy_recv(CURL *easy, void *bytes, size_t room, size_t *count) {
+    return curl.easy_recv(easy, bytes, room, count);
+}
+
+time_t bg_curl_getdate(const char *text) { return curl.getdate(text, NULL); }
 
 CURLM *bg_curl_multi_init(void) { return curl.multi_init(); }
 CURLMcode bg_curl_multi_cleanup(CURLM *multi) { return curl.multi_cleanup(multi); }

@@ -6,7 +6,16 @@ internal import Dispatch
 /// within milliseconds when the task is cancelled. libcurl is loaded for the first one; where it is missing,
 /// each ends in `.badRequest`, which says what to install.
 package struct HTTPClient: Sendable {
+    private var heedsCancellation = true
+
     package init() {}
+
+    /// The same, but cancelling the task does not end what it does: for clean-up, which has deadlines alone.
+    package var forCleanUp: HTTPClient {
+        var other = self
+        other.heedsCancellation = false
+        return other
+    }
 
     package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
         try await run { stop in Transfer.response(to: request, stop: stop) }.get()
@@ -15,6 +24,19 @@ package struct HTTPClient: Sendable {
     /// Opens a TCP connection to `endpoint` and closes it; returns how long that took.
     package func connect(to endpoint: HTTPEndpoint, deadline: Duration) async throws(HTTPError) -> Duration {
         try await run { stop in Transfer.connectTime(to: endpoint, deadline: deadline, stop: stop) }.get()
+    }
+
+    /// Runs `work` on a thread of its own, with connections that live as long as it does.
+    package func withConnections<Success: Sendable>(
+        _ work: @escaping @Sendable (ConnectionSet) throws(HTTPError) -> Success
+    ) async throws(HTTPError) -> Success {
+        try await run { stop in
+            Result { () throws(HTTPError) in
+                let connections = try ConnectionSet(stop: stop)
+                defer { stop.detach() }
+                return try work(connections)
+            }
+        }.get()
     }
 
     private func run<Success: Sendable>(
@@ -27,7 +49,7 @@ package struct HTTPClient: Sendable {
                 DispatchQueue(label: "bgdeploy.http").async { continuation.resume(returning: work(stop)) }
             }
         } onCancel: {
-            stop.close()
+            if heedsCancellation { stop.close() }
         }
     }
 }

@@ -64,7 +64,11 @@ package enum HTTPError: Error, Hashable, Sendable {
 extension Duration {
     /// `4 ms`; `<1 ms` when it is shorter.
     package var inMilliseconds: String {
-        let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-        return milliseconds == 0 ? "<1 ms" : "\(milliseconds) ms"
+        wholeMilliseconds == 0 ? "<1 ms" : "\(wholeMilliseconds) ms"
+    }
+
+    /// Rounded towards zero.
+    package var wholeMilliseconds: Int {
+        Int(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
     }
 }

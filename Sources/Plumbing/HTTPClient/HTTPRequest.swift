@@ -47,6 +47,28 @@ package struct HTTPHeader: Hashable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// Why it cannot be sent; `nil` when it can.
+    package var complaint: String? {
+        guard Self.isToken(name) else { return "a header's name has a character that may not stand there" }
+        guard value.utf8.allSatisfy({ ($0 >= 0x20 || $0 == 0x09) && $0 != 0x7F }) else {
+            return "the header \(name) has a line break or a control character in it"
+        }
+        return nil
+    }
+
+    /// RFC 9110, section 5.6.2.
+    package static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                    UInt8(ascii: "A")...UInt8(ascii: "Z"):
+                    true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
 }
 
 /// A host and a port to connect to.

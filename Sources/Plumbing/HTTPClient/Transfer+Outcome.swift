@@ -84,7 +84,7 @@ extension Transfer {
         return "the connection ended \(came): \(reason(code))"
     }
 
-    private func reason(_ code: CURLcode) -> String {
+    func reason(_ code: CURLcode) -> String {
         let text = complaint.isEmpty ? String(cString: bg_curl_easy_strerror(code)) : complaint
         let prefix = "SSL certificate problem: "
         return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text

@@ -53,26 +53,11 @@ extension Transfer {
         guard request.url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
             throw .badRequest("the URL has a blank or a control character in it")
         }
-        guard !request.method.isEmpty, request.method.utf8.allSatisfy(isTokenByte) else {
+        guard HTTPHeader.isToken(request.method) else {
             throw .badRequest("`\(request.method)` is not a method")
         }
         for header in request.headers {
-            guard !header.name.isEmpty, header.name.utf8.allSatisfy(isTokenByte) else {
-                throw .badRequest("a header's name has a character that may not stand there")
-            }
-            guard header.value.utf8.allSatisfy({ ($0 >= 0x20 || $0 == 0x09) && $0 != 0x7F }) else {
-                throw .badRequest("the header \(header.name) has a line break or a control character in it")
-            }
-        }
-    }
-
-    /// RFC 9110, section 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            if let complaint = header.complaint { throw .badRequest(complaint) }
         }
     }
 }

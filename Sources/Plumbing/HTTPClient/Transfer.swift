@@ -9,18 +9,13 @@ final class Transfer {
     let easy: UnsafeMutableRawPointer
     /// The URL.
     let target: String
-    private let multi: UnsafeMutableRawPointer
+    private let multi: CurlMulti
     private let errorText: UnsafeMutablePointer<CChar>
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
 
     /// Throws `.badRequest` without libcurl, and without memory.
-    private init(target: String, bodyLimit: Int) throws(HTTPError) {
-        try Self.loadLibrary()
-        guard let easy = bg_curl_easy_init() else { throw Self.noMemory }
-        guard let multi = bg_curl_multi_init() else {
-            bg_curl_easy_cleanup(easy)
-            throw Self.noMemory
-        }
+    init(target: String, bodyLimit: Int, multi: CurlMulti) throws(HTTPError) {
+        guard let easy = bg_curl_easy_init() else { throw CurlMulti.noMemory }
         self.easy = easy
         self.multi = multi
         self.target = target
@@ -32,8 +27,8 @@ final class Transfer {
     }
 
     deinit {
+        // Out of `multi` too, which lives longer.
         bg_curl_easy_cleanup(easy)
-        bg_curl_multi_cleanup(multi)
         for list in lists { bg_curl_slist_free_all(list) }
         errorText.deallocate()
     }
@@ -43,7 +38,11 @@ final class Transfer {
 
     static func response(to request: HTTPRequest, stop: StopSwitch) -> Result<HTTPResponse, HTTPError> {
         Result { () throws(HTTPError) in
-            let transfer = try Transfer(target: request.url, bodyLimit: request.bodyLimit)
+            let transfer = try Transfer(
+                target: request.url,
+                bodyLimit: request.bodyLimit,
+                multi: CurlMulti()
+            )
             try transfer.setUp(request)
             let cookies = request.cookies.map { ($0, $0.load(into: transfer.easy)) }
             try transfer.perform(deadline: request.deadline, stop: stop)
@@ -58,12 +57,22 @@ final class Transfer {
         stop: StopSwitch
     ) -> Result<Duration, HTTPError> {
         Result { () throws(HTTPError) in
-            let transfer = try Transfer(target: "http://\(endpoint)/", bodyLimit: 0)
-            _ = bg_curl_set_text(transfer.easy, CURLOPT_URL, transfer.target)
-            _ = bg_curl_set_long(transfer.easy, CURLOPT_CONNECT_ONLY, 1)
+            let transfer = try Transfer(target: "http://\(endpoint)/", bodyLimit: 0, multi: CurlMulti())
+            transfer.connectOnly()
             try transfer.perform(deadline: deadline, stop: stop)
             return transfer.time(CURLINFO_CONNECT_TIME_T)
         }
+    }
+
+    /// Stops where the request would be sent: the connection is there, with TLS where the URL says https.
+    func connectOnly() {
+        _ = bg_curl_set_text(easy, CURLOPT_URL, target)
+        _ = bg_curl_set_long(easy, CURLOPT_CONNECT_ONLY, 1)
+    }
+
+    /// For everything until the transfer is done.
+    func setDeadline(_ deadline: Duration) {
+        _ = bg_curl_set_long(easy, CURLOPT_TIMEOUT_MS, max(1, deadline.wholeMilliseconds))
     }
 
     /// Gives libcurl a list that lives as long as the transfer.
@@ -76,10 +85,8 @@ final class Transfer {
     }
 
     private func perform(deadline: Duration, stop: StopSwitch) throws(HTTPError) {
-        let parts = deadline.components
-        let milliseconds = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
-        _ = bg_curl_set_long(easy, CURLOPT_TIMEOUT_MS, max(1, Int(milliseconds)))
-        stop.attach(multi)
+        setDeadline(deadline)
+        stop.attach(multi.handle)
         defer { stop.detach() }
         let code = drive(stop: stop)
         if let error = error(for: code, deadline: deadline) { throw error }
@@ -87,6 +94,7 @@ final class Transfer {
 
     /// Runs the transfer to its end; the timers are libcurl's own.
     private func drive(stop: StopSwitch) -> CURLcode {
+        let multi = multi.handle
         bg_curl_multi_add_handle(multi, easy)
         defer { bg_curl_multi_remove_handle(multi, easy) }
         var running: Int32 = 1
@@ -100,7 +108,7 @@ final class Transfer {
 
     private func result() -> CURLcode {
         var left: Int32 = 0
-        while let message = bg_curl_multi_info_read(multi, &left) {
+        while let message = bg_curl_multi_info_read(multi.handle, &left) {
             if message.pointee.msg == CURLMSG_DONE { return message.pointee.data.result }
         }
         return CURLE_ABORTED_BY_CALLBACK
@@ -156,8 +164,6 @@ final class Transfer {
             context
         )
     }
-
-    private static let noMemory = HTTPError.badRequest("libcurl could not be started: no memory")
 }
 
 extension TransferRecord {

@@ -52,6 +52,22 @@ package enum AtomicFile {
         if durability == .now { try syncFolder(of: target) }
     }
 
+    /// Writes over the text of a file that is there, in the room that it has: for an emergency on a full disk.
+    ///
+    /// Not atomic: a crash in the middle leaves a part of each. Fails before anything is written when there is
+    /// no room for the longer text.
+    package static func overwrite(_ path: String, with bytes: [UInt8]) throws(FileProblem) {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .of(errno, path, "write") }
+        defer { close(descriptor) }
+        let code = posix_fallocate(descriptor, 0, max(1, off_t(bytes.count)))
+        guard code == 0 || code == EOPNOTSUPP else { throw .of(code, path, "write") }
+        try writeAll(bytes, descriptor, path)
+        guard ftruncate(descriptor, off_t(bytes.count)) == 0, fsync(descriptor) == 0 else {
+            throw .of(errno, path, "write")
+        }
+    }
+
     /// Removes the file if it is there.
     package static func remove(_ path: String, durability: Durability = .now) throws(FileProblem) {
         guard unlink(path) == 0 else {

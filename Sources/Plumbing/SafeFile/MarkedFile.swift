@@ -31,8 +31,6 @@ package struct MarkedFile: Sendable {
     package var previousPath: String { "\(prefix).\(entry).previous" }
     package var stagedPath: String { "\(prefix).\(entry).staged" }
     package var lockPath: String { "\(prefix).lock" }
-    /// Space that is given up when the disk is full in an emergency.
-    package var ballastPath: String { "\(prefix).\(entry).ballast" }
     package var scriptPath: String { "\(folder)/rollback-\(AtomicFile.name(of: path)).\(entry).sh" }
     package func sidePath(_ name: String) -> String { "\(prefix).\(entry).\(name)" }
 
@@ -53,6 +51,16 @@ package struct MarkedFile: Sendable {
             temporaries: folder,
             modified: modified
         )
+    }
+
+    /// The same in an emergency: on a full disk the text is written over in place.
+    package func replaceInEmergency(with bytes: [UInt8], expecting expected: String) throws(FileProblem) {
+        do throws(FileProblem) {
+            try replace(with: bytes, expecting: expected)
+        } catch {
+            guard case .diskFull = error else { throw error }
+            try AtomicFile.overwrite(path, with: bytes)
+        }
     }
 
     /// Whether the file could be replaced now, changing nothing; the error says what stands in the way.
@@ -147,15 +155,16 @@ package struct MarkedFile: Sendable {
 
     /// Keeps `value` as JSON for people: indented, its keys sorted.
     package func setValue(_ value: some Encodable, at path: String) throws(FileProblem) {
+        try setSide(path, try Self.encoded(value))
+    }
+
+    package static func encoded(_ value: some Encodable) throws(FileProblem) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            let data = try encoder.encode(value)
-            try setSide(path, Array(data) + [UInt8(ascii: "\n")])
-        } catch let problem as FileProblem {
-            throw problem
+            return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
         } catch {
-            throw .failed(path: path, attempt: "write", reason: "\(error)")
+            throw .failed(path: "\(type(of: value))", attempt: "encode", reason: "\(error)")
         }
     }
 

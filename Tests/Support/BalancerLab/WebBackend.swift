@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Glibc
 
 /// A web server on a port of its own that answers every request with its name, and keeps `/hold` open.
@@ -23,7 +23,8 @@ final class WebBackend: Sendable {
         listen(descriptor, 1024)
         port = UInt16(bigEndian: address.sin_port)
         self.descriptor = descriptor
-        DispatchQueue(label: "backend \(name)").async { Self.serve(descriptor, name) }
+        // A thread of its own: blocked work on dispatch queues soon uses up all of their threads.
+        Thread.detachNewThread { Self.serve(descriptor, name) }
     }
 
     deinit {

@@ -64,7 +64,7 @@ extension NginxSwitchboard {
         mark.emergency = emergency
         var remarks: [String] = []
         do throws(LoadBalancerError) {
-            try keeper.save(mark)
+            try keeper.saveInEmergency(mark)
         } catch {
             remarks.append(
                 "the mark could not be written, so a run that is under way may undo this: \(error.message)"
@@ -95,7 +95,7 @@ extension NginxSwitchboard {
         let text = try view.text(for: weights.split(allOn: stable))
         guard text != contents.bytes else { return }
         try translated(expected: contents.bytes) { () throws(FileProblem) in
-            try keeper.file.replace(with: text, expecting: contents.digest)
+            try keeper.file.replaceInEmergency(with: text, expecting: contents.digest)
         }
         seen.withLock { $0?.renew(contents.path) }
     }

@@ -5,7 +5,7 @@ import DeployPorts
 /// They are mistakes, so that nobody believes in a check or a notification that never happens.
 enum NotAvailable {
     static let stepKinds = [
-        "websocket", "tls", "postgres", "redis", "scenario", "load", "backup", "window", "notify",
+        "load", "backup", "window", "notify",
     ]
     static let topLevel = ["notify", "severity"]
     static let migrate = ["backup", "rehearse", "apply", "lint"]

@@ -73,7 +73,8 @@ extension PlaybookDecoder {
         _ = reader.optional(entry.key)
         let common = commonKeys(&reader, action: entry)
         let beside = siblings.compactMap { key -> Parameter.Entry? in
-            guard reader.optional(key) != nil else { return nil }
+            // A key that every step takes, such as `name`, has been read already.
+            _ = reader.optional(key)
             return entries.first { $0.key == key }
         }
         let step =
@@ -164,8 +165,15 @@ extension PlaybookDecoder {
         )
     }
 
-    /// By the convention of every kind: the mapping `capture` has a name for each place of the answer.
+    /// By the convention of every kind: the mapping `capture` has a name for each place of the answer, and a list
+    /// of actions captures what they do.
     private static func captures(of value: Parameter) -> [String] {
+        if case .list(let items, _) = value {
+            return items.flatMap { item in
+                guard case .map(let entries, _) = item else { return [] as [String] }
+                return entries.flatMap { captures(of: $0.value) }
+            }
+        }
         guard case .map(let entries, _)? = value.child("capture") else { return [] }
         return entries.map(\.key)
     }

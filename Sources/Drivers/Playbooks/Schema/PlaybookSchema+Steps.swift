@@ -4,7 +4,8 @@ import DeployPorts
 extension PlaybookSchema {
     static func steps(_ catalogue: Catalogue) -> Entries {
         let actions = catalogue.stepKinds.map { kind in
-            let siblings = kind.siblings.filter { !NotAvailable.elsewhere.contains($0) }
+            let known = NotAvailable.elsewhere + PlaybookDecoder.commonKeys
+            let siblings = kind.siblings.filter { !known.contains($0) }
             let beside = siblings.map { (key: $0, value: SchemaJSON.flag(true)) }
             return (
                 key: "step_\(kind.key)",

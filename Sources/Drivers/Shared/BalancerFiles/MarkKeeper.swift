@@ -25,8 +25,7 @@ package struct MarkKeeper: Sendable {
     /// The lock, from a holder that hangs too: a bgdeploy that was stopped with it in its hand, or keeps it for
     /// longer than half a second, is killed.
     ///
-    /// Whatever it was writing is whole, and what it does next is fenced. The ballast is given up: on a full
-    /// disk it is the space for what follows.
+    /// Whatever it was writing is whole, and what it does next is fenced.
     package func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
         let path = file.lockPath
         let lock: FileLock
@@ -41,7 +40,6 @@ package struct MarkKeeper: Sendable {
             else { throw LoadBalancerError(error) }
             lock = try await self.lock(within: 2000)
         }
-        try? file.setSide(file.ballastPath, nil, durability: .never)
         return lock
     }
 
@@ -69,6 +67,17 @@ package struct MarkKeeper: Sendable {
 
     package func save(_ mark: BalancerMark) throws(LoadBalancerError) {
         try translated { () throws(FileProblem) in try file.setValue(mark, at: file.markPath) }
+    }
+
+    /// The same on a full disk, too: there the mark is written over in place.
+    package func saveInEmergency(_ mark: BalancerMark) throws(LoadBalancerError) {
+        do throws(LoadBalancerError) {
+            try save(mark)
+        } catch {
+            try translated { () throws(FileProblem) in
+                try AtomicFile.overwrite(file.markPath, with: MarkedFile.encoded(mark))
+            }
+        }
     }
 
     /// The text in force before the run's first change, if it is whole.
@@ -110,7 +119,6 @@ package struct MarkKeeper: Sendable {
                     )
                 }
             }
-            keepBallast(for: text)
             mark.stable = live
             mark.opened = token
             mark.previous = Digest.sha256(text)
@@ -125,19 +133,6 @@ package struct MarkKeeper: Sendable {
             try file.setSide(file.previousPath, previous, durability: .withTheNext)
         }
         try file.setValue(mark, at: file.markPath)
-    }
-
-    /// Room for two copies of the file and a mark; never worth an error.
-    private func keepBallast(for text: [UInt8]) {
-        let size = 2 * text.count + 64 << 10
-        let kept = (try? file.side(file.ballastPath))?.map(\.count) ?? 0
-        guard kept < size else { return }
-        // Not zeros: some file systems keep no room for those.
-        try? file.setSide(
-            file.ballastPath,
-            [UInt8](repeating: UInt8(ascii: "."), count: size),
-            durability: .never
-        )
     }
 
     private func isWayBack(

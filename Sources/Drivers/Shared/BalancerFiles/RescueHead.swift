@@ -2,9 +2,9 @@ package import SafeFile
 
 /// What every rollback script beside a balancer's file begins with.
 package enum RescueHead {
-    /// Names the files, takes the lock, makes room on a full disk and raises the epoch.
+    /// Names the files, takes the lock and raises the epoch, on a full disk too.
     ///
-    /// Needs `sh`, `sed`, `mv` and `head`; takes the lock where `flock` is installed. After it, `$file`, `$previous`,
+    /// Needs `sh`, `sed`, `mv`, `dd` and `head`; takes the lock where `flock` is installed. After it, `$file`, `$previous`,
     /// `$mark` and `$replaced` are paths, `put TEXT` makes a text the file's and keeps the one before as `$replaced`,
     /// and `complain WORDS` sets `$status` to 1. `purpose` is put at the top, as a comment.
     package static func text(_ file: MarkedFile, purpose: String) -> String {
@@ -19,10 +19,16 @@ package enum RescueHead {
         lock=\(quoted(file.lockPath))
         status=0
         complain() { echo "$1" >&2; status=1; }
+        # On a full disk a text goes over the one that is there, whose room it has.
+        over() { dd of="$1" conv=notrunc 2>/dev/null; }
         put() {
-            cp -p "$file" "$replaced.new" && cat "$1" >"$replaced.new" || { rm -f "$replaced.new"; return 1; }
-            [ "$1" = "$replaced" ] || cp -p "$file" "$replaced" || true
-            mv "$replaced.new" "$file"
+            if cp -p "$file" "$replaced.new" && cat "$1" >"$replaced.new"; then
+                [ "$1" = "$replaced" ] || cp -p "$file" "$replaced"
+                mv "$replaced.new" "$file"
+            else
+                rm -f "$replaced.new"
+                over "$file" <"$1" && truncate -s "$(wc -c <"$1")" "$file"
+            fi
         }
         if command -v flock >/dev/null 2>&1 && exec 9>>"$lock"; then
             if ! flock -w 1 9; then
@@ -35,14 +41,16 @@ package enum RescueHead {
                 flock -w 1 9 || echo "another process holds the lock; going on" >&2
             fi
         fi
-        # On a full disk this is the room for what follows.
-        rm -f \(quoted(file.ballastPath))
         # A higher epoch keeps every bgdeploy that is still under way from undoing this.
         token() { sed -n '/"token"/,/}/s/.*"epoch" *: *\\([0-9][0-9]*\\).*/\\1/p' "$mark"; }
         raise() { sed "/\\"token\\"/,/}/s/\\(\\"epoch\\" *: *\\)[0-9][0-9]*/\\1$(($(token) + 1))/" "$mark"; }
-        if raise >"$mark.new" && mv "$mark.new" "$mark"; then :; else
-            rm -f "$mark.new"
-            complain "$mark could not be raised: stop every bgdeploy that is under way"
+        if raised=$(raise) && [ -n "$raised" ]; then
+            if printf '%s\\n' "$raised" >"$mark.new"; then mv "$mark.new" "$mark"; else
+                rm -f "$mark.new"
+                printf '%s\\n' "$raised" | over "$mark" || complain "$mark could not be raised: stop every bgdeploy that is under way"
+            fi
+        else
+            complain "$mark could not be read: stop every bgdeploy that is under way"
         fi
 
         """

@@ -39,11 +39,18 @@ CURLcode bg_curl_set_socket(CURL *easy, bg_curl_socket_callback callback, void *
 CURLcode bg_curl_get_long(CURL *easy, CURLINFO info, long *value);
 CURLcode bg_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value);
 CURLcode bg_curl_get_list(CURL *easy, CURLINFO info, struct curl_slist **value);
+CURLcode bg_curl_get_socket(CURL *easy, CURLINFO info, curl_socket_t *value);
+CURLcode bg_curl_get_certificates(CURL *easy, struct curl_certinfo **value);
 
 // As the functions of libcurl without the prefix.
 CURL *bg_curl_easy_init(void);
 void bg_curl_easy_cleanup(CURL *easy);
 const char *bg_curl_easy_strerror(CURLcode code);
+// Over a connection that was opened with CURLOPT_CONNECT_ONLY.
+CURLcode bg_curl_easy_send(CURL *easy, const void *bytes, size_t count, size_t *sent);
+CURLcode bg_curl_easy_recv(CURL *easy, void *bytes, size_t room, size_t *count);
+// Seconds since 1970; -1 for what is no date.
+time_t bg_curl_getdate(const char *text);
 
 CURLM *bg_curl_multi_init(void);
 CURLMcode bg_curl_multi_cleanup(CURLM *multi);

@@ -1,0 +1,1 @@
+../PostgresClientTests/PostgresServer+Trait.swift
