@@ -203,12 +203,14 @@ func total(_ source: any MetricsSource, atLeast enough: Int) async throws -> [In
 
 func samples(
     _ source: any MetricsSource,
-    atLeast enough: Int
+    atLeast enough: Int,
+    errors: Int = 0
 ) async throws -> [EnvironmentName: TrafficSample] {
     var sum: [EnvironmentName: TrafficSample] = [:]
     _ = try await eventually {
         for (name, sample) in try await source.collect() { sum[name, default: TrafficSample()] += sample }
         return sum.values.reduce(0) { $0 + $1.requests } >= enough
+            && sum.values.reduce(0) { $0 + $1.errors } >= errors
     }
     return sum
 }

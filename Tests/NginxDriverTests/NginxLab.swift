@@ -57,7 +57,8 @@ final class NginxLab: Sendable {
         try await eventually("workers that are a tick old") {
             try? folder.write("tick", "")
             let now = (try? SafeFile.read("\(path)/tick"))?.modified ?? FileTime(nanoseconds: 0)
-            return NginxMaster(master)?.activeWorkers().allSatisfy { $0.started.upperBound < now } ?? false
+            let workers = NginxMaster(master)?.activeWorkers() ?? []
+            return workers.count == 2 && workers.allSatisfy { $0.started.upperBound < now }
         }
     }
 
@@ -80,7 +81,7 @@ final class NginxLab: Sendable {
         kill(master, SIGHUP)
         try await eventually("new workers alone") {
             let now = NginxMaster(master)?.activeWorkers() ?? []
-            return !now.isEmpty && now.isDisjoint(with: before)
+            return now.count == 2 && now.isDisjoint(with: before)
         }
     }
 

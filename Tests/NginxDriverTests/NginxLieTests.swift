@@ -65,7 +65,8 @@ struct NginxLieTests {
         let workers = NginxMaster(lab.master)?.activeWorkers() ?? []
         kill(lab.master, SIGCONT)
         try await eventually("the pending reload") {
-            NginxMaster(lab.master)?.activeWorkers().isDisjoint(with: workers) ?? false
+            let now = NginxMaster(lab.master)?.activeWorkers() ?? []
+            return now.count == 2 && now.isDisjoint(with: workers)
         }
         try await expectUntouched(lab, before)
     }
@@ -136,7 +137,7 @@ struct NginxRaceTests {
             await lab.balancer.discard(staged)
             try await eventually("the reload's end") {
                 let now = NginxMaster(lab.master)?.activeWorkers() ?? []
-                return !now.isEmpty && now.isDisjoint(with: workers)
+                return now.count == 2 && now.isDisjoint(with: workers)
             }
             #expect(lab.folder.text("app.conf") == before)
             let seen = try await lab.balancer.observe()

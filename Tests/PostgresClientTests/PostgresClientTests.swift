@@ -164,7 +164,7 @@ import Testing
         try await RawServer.behaving({ $0.hold() }) { silent in
             let hosts = "host=127.0.0.1,127.0.0.1,\(access.folder)&port=\(silent.port),\(dead),5432"
             let url = "postgresql://postgres@/postgres?\(hosts)"
-            let answer = try await send("select 1", to: url, within: .seconds(9))
+            let answer = try await send("select 1", to: url, within: .seconds(24))
             #expect(answer.row?.first?.value == "1")
             // Nobody but the silent and the dead one.
             let none = "postgresql://127.0.0.1:\(silent.port),127.0.0.1:\(dead)/x"

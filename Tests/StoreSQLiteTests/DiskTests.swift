@@ -15,7 +15,11 @@ private final class SmallDisk: Sendable {
 
     deinit { try? Self.shell("umount -l \(folder.path)") }
 
-    func makeReadOnly() throws { try Self.shell("mount -o remount,ro \(folder.path)") }
+    /// A file that somebody still has open for writing, such as a child on its way to exec, keeps the disk writable.
+    func makeReadOnly() throws {
+        let remount = "mount -o remount,ro \(folder.path)"
+        try Self.shell("for i in $(seq 600); do \(remount) 2>/dev/null && exit 0; sleep 0.05; done; exit 1")
+    }
 
     /// Leaves not a page free.
     func fill() {
