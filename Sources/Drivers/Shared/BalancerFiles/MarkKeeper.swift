@@ -27,20 +27,19 @@ package struct MarkKeeper: Sendable {
     ///
     /// Whatever it was writing is whole, and what it does next is fenced.
     package func lockInEmergency() async throws(LoadBalancerError) -> FileLock {
+        // Who holds it is asked only when somebody does: reading /proc/locks can take 15 ms.
+        if let lock = try? await file.lock(within: 0) { return lock }
         let path = file.lockPath
-        let lock: FileLock
         do throws(FileProblem) {
-            try file.prepare()
             let isStopped = await BlockingWork.run { FileLock.isHolderStopped(of: path) }
-            lock = try await file.lock(within: isStopped ? 0 : 500)
+            return try await file.lock(within: isStopped ? 0 : 500)
         } catch {
             let ours = AtomicFile.name(of: ProcFile.link("/proc/self/exe") ?? "")
             guard case .locked = error,
                 Set(["bgdeploy", ours]).contains(where: { FileLock.killHolder(of: path, ifCalled: $0) })
             else { throw LoadBalancerError(error) }
-            lock = try await self.lock(within: 2000)
+            return try await lock(within: 2000)
         }
-        return lock
     }
 
     /// The mark; ``BalancerMark/none`` when nothing was ever written here.
