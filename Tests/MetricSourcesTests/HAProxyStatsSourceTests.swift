@@ -223,7 +223,7 @@ struct HAProxyStatsSourceTests {
         try? FileManager.default.removeItem(atPath: lab.path("admin.sock"))
         try lab.start(haproxy, ["-db", "-q", "-f", lab.path("haproxy.cfg")])
         let end = ContinuousClock.now + .seconds(60)
-        while !FileManager.default.fileExists(atPath: lab.path("admin.sock")) || !Sockets.isTaken(port) {
+        while !Sockets.listens(at: lab.path("admin.sock")) || !Sockets.isTaken(port) {
             try #require(ContinuousClock.now < end, "haproxy does not listen")
             usleep(5000)
         }

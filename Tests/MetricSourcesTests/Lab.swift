@@ -152,6 +152,13 @@ enum Sockets {
         return connect(descriptor, port)
     }
 
+    /// Whether somebody takes connections at the socket: its file is there before that.
+    static func listens(at path: String) -> Bool {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(descriptor) }
+        return withUnix(path) { Glibc.connect(descriptor, $0, $1) } == 0
+    }
+
     /// Whether somebody has the port, found without connecting.
     static func isTaken(_ port: UInt16) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
