@@ -13,7 +13,7 @@ extension HAProxyBalancer {
         try check(split)
         let keeper = try keeper()
         let layout = try layout(keeper.file)
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         let runtime = runtime(layout)
         try await runtime.checkLevel()
@@ -29,21 +29,15 @@ extension HAProxyBalancer {
             await forget(change)
             throw error
         }
-        let key = StagedSplit(balancer: name, split: split, token: token)
-        staged.withLock { $0[key] = change }
-        return key
+        return staged.keep(change, as: StagedSplit(balancer: name, split: split, token: token))
     }
 
     package func commit(_ key: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try keeper()
         // Without the lock the change stays staged, so that it can still be ended.
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
-        guard var change = staged.withLock({ $0.removeValue(forKey: key) }) else {
-            throw .misconfigured("\(key.split) was not staged at \(name), or was ended before")
-        }
-        let mark = try keeper.mark()
-        guard mark.token <= key.token else { throw .fenced(seen: mark.token) }
+        var change = try staged.take(key, keeper)
         do throws(LoadBalancerError) {
             change = try await current(change)
         } catch {
@@ -67,12 +61,9 @@ extension HAProxyBalancer {
     }
 
     package func discard(_ key: StagedSplit) async {
-        guard let change = staged.withLock({ $0.removeValue(forKey: key) }),
-            let lock = try? await change.keeper.lock(within: Self.lockBudget)
-        else { return }
-        defer { lock.release() }
-        guard let mark = try? change.keeper.mark(), mark.token <= key.token else { return }
-        await forget(change)
+        await staged.discard(key, at: \.keeper) { change in
+            await forget(change)
+        }
     }
 
     // MARK: parts

@@ -12,7 +12,7 @@ import Synchronization
 package final class HAProxyBalancer: LoadBalancer {
     package let settings: HAProxySettings
     let timekeeper: any Timekeeper
-    let staged = Mutex<[StagedSplit: HAProxyChange]>([:])
+    let staged = StagedChanges<HAProxyChange>()
     let memory = Mutex(Memory())
 
     package init(_ settings: HAProxySettings, timekeeper: any Timekeeper) {
@@ -40,9 +40,6 @@ package final class HAProxyBalancer: LoadBalancer {
         /// Digests of texts that HAProxy accepts and that have what the mode needs.
         var accepted: Set<String> = []
     }
-
-    /// How long another process may hold the lock, in milliseconds.
-    static let lockBudget = 5000
 
     func keeper() throws(LoadBalancerError) -> MarkKeeper {
         try MarkKeeper(path: settings.file, entry: settings.backend, service: settings.service)
@@ -189,18 +186,7 @@ package final class HAProxyBalancer: LoadBalancer {
     }
 
     package func raiseMark(to token: FencingToken) async throws(LoadBalancerError) -> BalancerMark {
-        let keeper = try keeper()
-        let lock = try await keeper.lock(within: Self.lockBudget)
-        defer { lock.release() }
-        return try await BlockingWork.run { () throws(LoadBalancerError) in
-            let before = try keeper.mark(admitting: token)
-            guard token > before.token else { return before }
-            var raised = before
-            raised.token = token
-            raised.service = keeper.service
-            try keeper.save(raised)
-            return before
-        }
+        try await keeper().raise(to: token)
     }
 
     func check(_ split: Split) throws(LoadBalancerError) {

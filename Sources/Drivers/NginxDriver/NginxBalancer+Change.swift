@@ -2,7 +2,6 @@ import BalancerFiles
 package import DeployPorts
 package import DeployCore
 import SafeFile
-import Synchronization
 
 /// A change that is in the file and not yet loaded.
 struct NginxChange: Sendable {
@@ -35,7 +34,7 @@ extension NginxBalancer {
     ) async throws(LoadBalancerError) -> StagedSplit {
         try check(split)
         let keeper = try keeper()
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         let sight = try await lookBeforeChange()
         var change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
@@ -49,22 +48,15 @@ extension NginxBalancer {
                 throw error
             }
         }
-        let key = StagedSplit(balancer: name, split: split, token: token)
-        let done = change
-        staged.withLock { $0[key] = done }
-        return key
+        return staged.keep(change, as: StagedSplit(balancer: name, split: split, token: token))
     }
 
     package func commit(_ key: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try keeper()
         // Without the lock the change stays staged, so that it can still be ended.
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
-        guard let change = staged.withLock({ $0.removeValue(forKey: key) }) else {
-            throw .misconfigured("\(key.split) was not staged at \(name), or was ended before")
-        }
-        let mark = try keeper.mark()
-        guard mark.token <= key.token else { throw .fenced(seen: mark.token) }
+        let change = try staged.take(key, keeper)
         let now = try await BlockingWork.run { () throws(LoadBalancerError) in
             try translated { () throws(FileProblem) in try keeper.file.read() }
         }
@@ -78,12 +70,9 @@ extension NginxBalancer {
     }
 
     package func discard(_ key: StagedSplit) async {
-        guard let change = staged.withLock({ $0.removeValue(forKey: key) }),
-            let lock = try? await change.keeper.lock(within: Self.lockBudget)
-        else { return }
-        defer { lock.release() }
-        guard let mark = try? change.keeper.mark(), mark.token <= key.token else { return }
-        try? await takeBack(change, because: .unreachable("discarded"))
+        await staged.discard(key, at: \.keeper) { change in
+            try? await takeBack(change, because: .unreachable("discarded"))
+        }
     }
 
     // MARK: parts

@@ -2,14 +2,13 @@ import BalancerFiles
 package import DeployCore
 package import DeployPorts
 import SafeFile
-import Synchronization
 
 /// An nginx that is changed by a file and a reload: the weights of an `upstream` block of the user's, edited
 /// in place, or a file of bgdeploy's own.
 package final class NginxBalancer: LoadBalancer {
     package let settings: NginxSettings
     let timekeeper: any Timekeeper
-    let staged = Mutex<[StagedSplit: NginxChange]>([:])
+    let staged = StagedChanges<NginxChange>()
 
     package init(_ settings: NginxSettings, timekeeper: any Timekeeper) {
         self.settings = settings
@@ -108,18 +107,7 @@ package final class NginxBalancer: LoadBalancer {
     }
 
     package func raiseMark(to token: FencingToken) async throws(LoadBalancerError) -> BalancerMark {
-        let keeper = try keeper()
-        let lock = try await keeper.lock(within: Self.lockBudget)
-        defer { lock.release() }
-        return try await BlockingWork.run { () throws(LoadBalancerError) in
-            let before = try keeper.mark(admitting: token)
-            guard token > before.token else { return before }
-            var raised = before
-            raised.token = token
-            raised.service = keeper.service
-            try keeper.save(raised)
-            return before
-        }
+        try await keeper().raise(to: token)
     }
 
     package func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int {
@@ -145,9 +133,6 @@ package final class NginxBalancer: LoadBalancer {
     private var notCounted: String {
         "no nginx master is visible from here, so the connections of \(name) cannot be counted; let the application tell them (`drain: connections`)"
     }
-
-    /// How long another process may hold the lock, in milliseconds.
-    static let lockBudget = 5000
 
     /// Everything on `environment`, which is one of ours.
     func split(allOn environment: EnvironmentName) -> Split {

@@ -111,7 +111,7 @@ extension HAProxyBalancer {
     package func install(_ installation: Installation, token: FencingToken) async throws(LoadBalancerError) {
         let keeper = try keeper()
         guard let layout = try layout(keeper.file), !installation.isComplete else { return }
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         var mark = try keeper.mark(admitting: token)
         let edits = try await BlockingWork.run { () throws(LoadBalancerError) in

@@ -82,7 +82,7 @@ extension NginxBalancer {
         isNew: Bool
     ) async throws(LoadBalancerError) {
         let keeper = try keeper()
-        let lock = try await keeper.lock(within: Self.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         let before = try await BlockingWork.run { () throws(LoadBalancerError) in
             var mark = try keeper.mark(admitting: token)

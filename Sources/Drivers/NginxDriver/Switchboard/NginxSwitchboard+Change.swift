@@ -28,7 +28,7 @@ extension NginxSwitchboard {
     ) async throws(LoadBalancerError) -> StagedSplit {
         try check(split)
         let keeper = try weights.keeper()
-        let lock = try await keeper.lock(within: NginxBalancer.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         // Told first: who was overtaken has no business with the rest.
         _ = try keeper.mark(admitting: token)
@@ -36,21 +36,15 @@ extension NginxSwitchboard {
         let change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             try prepare(split, token, keeper, record, isReturn: isReturn)
         }
-        let key = StagedSplit(balancer: name, split: split, token: token)
-        staged.withLock { $0[key] = change }
-        return key
+        return staged.keep(change, as: StagedSplit(balancer: name, split: split, token: token))
     }
 
     package func commit(_ key: StagedSplit) async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try weights.keeper()
         // Without the lock the change stays staged, so that it can still be ended.
-        let lock = try await keeper.lock(within: NginxBalancer.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
-        guard let change = staged.withLock({ $0.removeValue(forKey: key) }) else {
-            throw .misconfigured("\(key.split) was not staged at \(name), or was ended before")
-        }
-        let mark = try keeper.mark()
-        guard mark.token <= key.token else { throw .fenced(seen: mark.token) }
+        let change = try staged.take(key, keeper)
         let before = board.current
         try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             try checkDrift(change)
@@ -79,12 +73,9 @@ extension NginxSwitchboard {
     }
 
     package func discard(_ key: StagedSplit) async {
-        guard let change = staged.withLock({ $0.removeValue(forKey: key) }),
-            let lock = try? await change.keeper.lock(within: NginxBalancer.lockBudget)
-        else { return }
-        defer { lock.release() }
-        guard let mark = try? change.keeper.mark(), mark.token <= key.token else { return }
-        try? change.keeper.close(change.markBefore, previous: change.previousBefore)
+        await staged.discard(key, at: \.keeper) { change in
+            try? change.keeper.close(change.markBefore, previous: change.previousBefore)
+        }
     }
 
     // MARK: staging

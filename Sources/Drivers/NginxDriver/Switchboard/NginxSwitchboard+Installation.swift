@@ -19,7 +19,7 @@ extension NginxSwitchboard {
     package func install(_ installation: Installation, token: FencingToken) async throws(LoadBalancerError) {
         guard !installation.isComplete else { return }
         let keeper = try weights.keeper()
-        let lock = try await keeper.lock(within: NginxBalancer.lockBudget)
+        let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         let wanted = try await wanted(keeper)
         try checkAsked(installation, wanted.changes)

@@ -23,7 +23,7 @@ package final class NginxSwitchboard: LoadBalancer {
     let weights: NginxBalancer
     let names: BoardNames
     let board: Board
-    let staged = Mutex<[StagedSplit: BoardChange]>([:])
+    let staged = StagedChanges<BoardChange>()
     /// The configuration that was seen to have everything.
     let seen = Mutex<ConfigurationStamp?>(nil)
 

@@ -14,6 +14,9 @@ package struct MarkKeeper: Sendable {
         self.service = service
     }
 
+    /// How long another process may hold the lock, in milliseconds.
+    package static let patience = 5000
+
     package func lock(within milliseconds: Int) async throws(LoadBalancerError) -> FileLock {
         do throws(FileProblem) {
             return try await file.lock(within: milliseconds)
@@ -62,6 +65,21 @@ package struct MarkKeeper: Sendable {
         let mark = try mark()
         guard token >= mark.token else { throw .fenced(seen: mark.token) }
         return mark
+    }
+
+    /// Makes `token` the lowest that is accepted, and returns the mark before.
+    package func raise(to token: FencingToken) async throws(LoadBalancerError) -> BalancerMark {
+        let lock = try await lock(within: Self.patience)
+        defer { lock.release() }
+        return try await BlockingWork.run { () throws(LoadBalancerError) in
+            let before = try mark(admitting: token)
+            guard token > before.token else { return before }
+            var raised = before
+            raised.token = token
+            raised.service = service
+            try save(raised)
+            return before
+        }
     }
 
     package func save(_ mark: BalancerMark) throws(LoadBalancerError) {
