@@ -35,14 +35,18 @@ let layers: [String: Layer] = [
     "TrafficShares": .core,
     "TrafficJudgement": .core,
     "SequentialStatistics": .core,
+    "MigrationVerdicts": .core,
     "DeployPorts": .ports,
     "CCurl": .plumbing,
     "CLibcrypto": .plumbing,
     "CLibpq": .plumbing,
     "HTTPClient": .plumbing,
     "WebSocketClient": .plumbing,
+    "LoadClient": .plumbing,
     "RedisClient": .plumbing,
     "PostgresClient": .plumbing,
+    "CPgQuery": .plumbing,
+    "PgQuery": .plumbing,
     "CSpawn": .plumbing,
     "SafeFile": .plumbing,
     "UnixSocket": .plumbing,
@@ -52,7 +56,9 @@ let layers: [String: Layer] = [
     "HAProxyDriver": .drivers,
     "Checks": .drivers,
     "Commands": .drivers,
+    "Load": .drivers,
     "MetricSources": .drivers,
+    "Migrations": .drivers,
     "StoreSQLite": .drivers,
     "Playbooks": .drivers,
     "DeployEngine": .engine,
@@ -135,6 +141,13 @@ let demoAppProducts: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
 ]
+let loadProducts: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "Histogram", package: "hdrhistogram-swift"),
+]
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
 let package = Package(
@@ -149,6 +162,8 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -159,10 +174,11 @@ let package = Package(
         module("NginxConfig"),
         module("HAProxyConfig"),
         module("TrafficShares", imports: ["DeployCore"]),
-        module("TrafficJudgement"),
+        module("TrafficJudgement", imports: ["SequentialStatistics"]),
         module("SequentialStatistics"),
+        module("MigrationVerdicts"),
         // Ports: what the core's effects need of the world.
-        module("DeployPorts", imports: ["DeployCore", "TrafficJudgement"]),
+        module("DeployPorts", imports: ["DeployCore", "TrafficJudgement", "MigrationVerdicts"]),
         // Plumbing: the system, made safe to use.
         // Loads libcurl on the first request, not at every start.
         .target(name: "CCurl", path: "Sources/Plumbing/CCurl"),
@@ -172,8 +188,12 @@ let package = Package(
         library("CSpawn"),
         module("HTTPClient", imports: ["CCurl"]),
         module("WebSocketClient", imports: ["HTTPClient", "CLibcrypto"]),
+        module("LoadClient", imports: ["HTTPClient"], products: loadProducts),
         module("RedisClient", imports: ["HTTPClient"]),
         module("PostgresClient", imports: ["CLibpq"]),
+        // Loads libpg_query for the first statement that is parsed.
+        .target(name: "CPgQuery", path: "Sources/Plumbing/CPgQuery"),
+        module("PgQuery", imports: ["CPgQuery"]),
         module("SafeFile", imports: ["CLibcrypto"]),
         module("UnixSocket"),
         module("ChildProcesses", imports: ["CSpawn"]),
@@ -201,11 +221,18 @@ let package = Package(
                 "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "RedisClient", "PostgresClient",
             ]
         ),
+        module(
+            "Load",
+            imports: ["DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "LoadClient", "SafeFile"]
+        ),
         module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses"]),
         module(
             "MetricSources",
-            imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket"]
+            imports: [
+                "DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket", "ChildProcesses",
+            ]
         ),
+        module("Migrations", imports: ["DeployPorts", "MigrationVerdicts", "PgQuery", "PostgresClient"]),
         module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "SafeFile"], products: [grdb]),
         module(
             "Playbooks",
@@ -221,9 +248,10 @@ let package = Package(
                 "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
                 "NginxDriver",
                 "HAProxyDriver",
-                "Checks", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
+                "Checks", "Load", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
                 "ChildProcesses",
                 "HTTPClient", "NginxConfig", "HAProxyConfig",
+                "MigrationVerdicts", "Migrations",
             ],
             products: [argumentParser]
         ),
@@ -257,25 +285,34 @@ let package = Package(
         tests("SequentialStatisticsTests", of: ["SequentialStatistics"], exclude: ["Vectors"]),
         tests("HAProxyConfigTests", of: ["HAProxyConfig"]),
         tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),
-        tests("TrafficJudgementTests", of: ["TrafficJudgement"]),
+        tests("TrafficJudgementTests", of: ["TrafficJudgement", "SequentialStatistics"]),
         tests("HTTPClientTests", of: ["HTTPClient"]),
         tests("WebSocketClientTests", of: ["WebSocketClient", "HTTPClient", "ServiceLab"]),
+        tests("LoadClientTests", of: ["LoadClient", "HTTPClient", "ServiceLab"]),
         tests("RedisClientTests", of: ["RedisClient", "HTTPClient", "ServiceLab"]),
         tests("PostgresClientTests", of: ["PostgresClient", "ServiceLab"]),
+        tests("PgQueryTests", of: ["PgQuery"]),
+        tests(
+            "MigrationsTests",
+            of: ["Migrations", "MigrationVerdicts", "DeployPorts", "PostgresClient", "ServiceLab"],
+            exclude: ["Vectors"]
+        ),
         tests("SafeFileTests", of: ["SafeFile"]),
         tests("UnixSocketTests", of: ["UnixSocket"]),
         tests("ChildProcessesTests", of: ["ChildProcesses", "StepLab", "supervisor-fixture"]),
         tests(
             "NginxDriverTests",
             of: [
-                "NginxDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
+                "NginxDriver", "BalancerFiles", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore",
+                "SafeFile",
                 "ChildProcesses", "TrafficShares",
             ]
         ),
         tests(
             "HAProxyDriverTests",
             of: [
-                "HAProxyDriver", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore", "SafeFile",
+                "HAProxyDriver", "BalancerFiles", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore",
+                "SafeFile",
                 "TrafficShares", "UnixSocket",
                 "ChildProcesses",
             ]
@@ -285,12 +322,21 @@ let package = Package(
             of: ["Checks", "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "ServiceLab"]
         ),
         tests(
+            "LoadTests",
+            of: [
+                "Load", "LoadClient", "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient",
+                "SafeFile", "BalancerLab",
+            ]
+        ),
+        tests(
             "CommandsTests",
             of: ["Commands", "StepLab", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
         ),
         tests(
             "MetricSourcesTests",
-            of: ["MetricSources", "TrafficJudgement", "DeployPorts", "DeployCore", "UnixSocket"]
+            of: [
+                "MetricSources", "TrafficJudgement", "DeployPorts", "DeployCore", "UnixSocket", "HTTPClient",
+            ]
         ),
         tests(
             "StoreSQLiteTests",

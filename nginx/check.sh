@@ -83,6 +83,7 @@ if command -v haproxy >/dev/null; then
     echo "green 0" >"$work/mina-canary.map"
     haproxy_accepts haproxy/backend.cfg "$here/haproxy/backend.cfg"
     haproxy_accepts haproxy/runtime-socket.cfg "$here/haproxy/runtime-socket.cfg" "$here/haproxy/backend.cfg"
+    haproxy_accepts haproxy/log-format.cfg "$here/haproxy/log-format.cfg" "$here/haproxy/backend.cfg"
     haproxy_accepts haproxy/ab-map.cfg "$here/haproxy/ab-map.cfg"
     haproxy_accepts haproxy/sticky-canary.cfg "$here/haproxy/sticky-canary.cfg"
     mkdir "$work/.bgdeploy"

@@ -10,7 +10,7 @@ import argparse, pathlib, statistics, sys
 SCRIPTS = pathlib.Path(__file__).resolve().parent / "bench"
 sys.path[:0] = [str(SCRIPTS.parent.parent / "Tests" / "Acceptance"), str(SCRIPTS)]
 from lab import *
-import fleet, switching
+import fleet, load, switching
 
 rows = []
 
@@ -174,6 +174,7 @@ def main():
     parts = [start_up, back_on_nginx, back_on_haproxy, journalled, switches]
     parts += map(rows_of, [switching.verified_switch_on_nginx, switching.haproxy_balancer_time, switching.switchboard,
                            fleet.many_haproxies, switching.against_ansible])
+    parts.append(rows_of(load.requests_of_100_users))
     if (SCRIPTS / "config_text.py").exists():
         parts.append(configuration_text)
     for part in parts:

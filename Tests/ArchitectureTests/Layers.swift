@@ -30,6 +30,11 @@ enum Layers {
         "Yams": ["Playbooks"],
         "GRDB": ["StoreSQLite"],
         "ArgumentParser": ["DeployCommands", "bgdeploy"],
+        "NIOCore": ["LoadClient"],
+        "NIOPosix": ["LoadClient"],
+        "NIOHTTP1": ["LoadClient"],
+        "NIOSSL": ["LoadClient"],
+        "Histogram": ["LoadClient"],
     ]
 
     /// Why `file` may not import `name`; `nil` when it may.

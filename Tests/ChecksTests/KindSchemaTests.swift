@@ -8,6 +8,8 @@ import Testing
     private static let unknown = "xxxxxxxxxx"
 
     @Test(arguments: [
+        ("http", "{ get: /a, \(unknown): 1 }", "properties"),
+        ("http", "{ get: /a, login: { post: /b, \(unknown): 1 } }", "properties.login.properties"),
         ("websocket", "{ path: /a, \(unknown): 1 }", "properties"),
         ("tls", "{ address: \"a:1\", \(unknown): 1 }", "anyOf[1].properties"),
         ("postgres", "{ url: \"${secret.A}\", query: a, \(unknown): 1 }", "properties"),

@@ -56,6 +56,60 @@ struct LiveFrameTests {
         #expect(lines.contains { $0.contains("hold 10 %: 3m12s left; `bgdeploy promote` ends it") })
     }
 
+    @Test func `the evidence stands below the figures that it is of`() throws {
+        let observer = ModelObserver()
+        var script = Script(to: observer)
+        script.goToFirstHold()
+        let watch = try #require(script.state.watch)
+        observer.watched(.seen(watch, errors: 0.03, evidence: .of(0.62, good: 0.1)))
+        let lines = frame(script, observer, later: .seconds(108))
+        try check(lines, "evidence")
+        let place = try #require(
+            lines.firstIndex {
+                $0.contains(
+                    "evidence: 62 % of what a rollback takes (err_rel); 10 % of what the next step takes"
+                )
+            }
+        )
+        #expect(lines[place - 2].hasPrefix("  green"))
+    }
+
+    @Test func `the reason of a rollback is told whole`() throws {
+        let reason =
+            "error rate of green 5.2 % (52 of 1,000 requests in 10 s), worse than blue: 0.3 %; a version that is no "
+            + "worse looks so in less than 1 of 45,551 runs"
+        let observer = ModelObserver()
+        var script = Script(to: observer)
+        script.goToFirstHold()
+        script.judge(.rollBack(reason: reason), after: .seconds(14))
+        for columns in [60, 100] {
+            let text = frame(script, observer, columns: columns).map { $0.drop { $0 == " " } }.joined(
+                separator: " "
+            )
+            #expect(text.contains(reason))
+        }
+    }
+
+    @Test func `monitor says what is held back as a control`() throws {
+        let observer = ModelObserver()
+        var phases = Script.phases.filter { $0.name != .drain }
+        phases[3] = .shift(
+            phase: SwitchPhase(
+                shares: [Script.percent(10), .full],
+                hold: .minutes(5),
+                holdback: Script.percent(5)
+            )
+        )
+        var script = Script(Script.canary(phases: phases), to: observer)
+        script.goToFirstHold()
+        script.judge(.passed(summary: "the evidence is in"), after: .seconds(90))
+        script.succeed("blue 5 %, green 95 %, verified in 9 ms")
+        let watch = try #require(script.state.watch)
+        #expect(watch.purpose == .monitor)
+        observer.watched(.seen(watch, errors: 0, evidence: .of(0, good: 0)))
+        try check(frame(script, observer, later: .seconds(60)), "holdback")
+    }
+
     @Test func `colours tell the environments apart by their names`() throws {
         let observer = ModelObserver()
         var script = Script(to: observer)

@@ -1,5 +1,6 @@
 @testable import DeployCommands
 import DeployCore
+import DeployEngine
 import DeployPorts
 import Foundation
 import Testing
@@ -135,5 +136,33 @@ struct OutputFormatTests {
             #expect(ours.contains { line.hasPrefix($0) }, "\(line)")
         }
         for line in tape.lines where !line.hasPrefix("::") { #expect(!line.contains("##[")) }
+    }
+    @Test func `a verdict is told whole and its facts are not printed`() throws {
+        let reason =
+            "error rate of green 5.2 % (52 of 1,000 requests in 10 s), worse than blue: 0.3 %; a version that is no "
+            + "worse looks so in less than 1 of 45,551 runs"
+        let tape = try Tape()
+        let github = GitHubReporter(printer: tape.printer)
+        let plain = PlainReporter(printer: tape.printer, style: Style(usesColor: false), showsOutput: false)
+        for reporter in [github, plain] as [any RunObserver] {
+            var script = Script(to: reporter)
+            script.goToFirstHold()
+            script.happen(
+                .noted(note: Note(topic: "traffic", text: "green 20", facts: ["evidence.err_rel": "5.8912"]))
+            )
+            let impact = Note(
+                topic: "impact",
+                text: "P1: 52 of 1,000 failed",
+                facts: ["impact.failed": "52077"]
+            )
+            script.happen(.noted(note: impact))
+            script.judge(.rollBack(reason: reason), after: .seconds(1))
+        }
+        let lines = tape.lines
+        let verdicts = lines.filter { $0.hasSuffix("switch     ✗ \(reason)") }
+        #expect(verdicts.count == 2)
+        #expect(lines.contains("::error title=bgdeploy: switch::\(reason.replacing("%", with: "%25"))"))
+        #expect(lines.contains("::warning title=bgdeploy: switch::P1: 52 of 1,000 failed"))
+        for noise in ["5.8912", "52077", "evidence.err_rel"] { #expect(!tape.text.contains(noise)) }
     }
 }

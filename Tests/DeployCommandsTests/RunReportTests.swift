@@ -3,6 +3,7 @@ import DeployCore
 import DeployPorts
 import Foundation
 import Testing
+import TrafficJudgement
 
 /// A run told after the fact, with text in it that others wrote.
 struct RunReportTests {
@@ -38,8 +39,7 @@ struct RunReportTests {
         let tags = Set(html.matches(of: /<\/?([a-z0-9]+)/).map { String($0.output.1) })
         let ours: Set = [
             "html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "pre", "ol", "li",
-            "time", "b",
-            "span",
+            "time", "b", "span",
         ]
         #expect(tags.isSubset(of: ours), "\(tags.subtracting(ours))")
     }
@@ -63,5 +63,79 @@ struct RunReportTests {
         let shares = try #require(read["shares"] as? [[String: Any]])
         #expect(shares.compactMap { $0["candidate"] as? Double } == [10, 0])
         #expect((read["timeline"] as? [Any])?.isEmpty == false)
+    }
+    // MARK: evidence
+
+    /// Every second request of green's fails from second 40 on.
+    private func watched(person: Bool = false) -> RunReport {
+        var run = WatchedRun()
+        run.watch(person ? 40 : 120) { WatchedRun.Second(errors: $0 >= 40 ? 10 : 0) }
+        if person { run.command(.rollback(gradual: false)) }
+        run.finish()
+        var judge = run.ownJudge
+        judge.severities = (try? Condition("> 3%")).map { [Severity(name: "P1", condition: $0)] } ?? []
+        return RunReport(run.recorded, judge: judge)
+    }
+
+    @Test func `the evidence says what was seen, against what, how sure, since when`() throws {
+        let report = watched()
+        let findings = try #require(report.findings)
+        let row = try #require(findings.rows.first)
+        #expect(row.metric == "err_rel")
+        #expect(row.isEnough)
+        #expect(row.seen.hasPrefix("green 10 of 20 failed (50.0 %), blue 0 of 180 failed (0.0 %)"))
+        #expect(row.sure.hasPrefix("by chance in less than 1 of "))
+        let at = try #require(findings.traffic.rollback).at
+        #expect(row.when.hasSuffix(Clock.time(at)))
+        #expect(findings.certificates.map(\.step) == [1])
+    }
+
+    @Test func `the chart in the HTML has both environments, the limit and the rollback`() throws {
+        let html = watched().html
+        let svg = try #require(html.firstMatch(of: /<svg[\s\S]*<\/svg>/)).output
+        for part in [
+            "class=\"blue\"", "class=\"wide green\"", "a rollback takes 5.7", ">rolled back<",
+            "class=\"evidence\"",
+        ] {
+            #expect(svg.contains(part), "\(part)")
+        }
+        #expect(!html.contains("<script"))
+        #expect(!svg.contains("nan") && !svg.contains("inf") && !svg.contains("?"))
+        let tags = Set(html.matches(of: /<\/?([a-z0-9]+)/).map { String($0.output.1) })
+        #expect(tags.isSuperset(of: ["svg", "path", "line", "text", "figure"]))
+    }
+
+    @Test func `the Markdown has rows of bars that end where the candidate failed`() throws {
+        let lines = watched().markdown.split(separator: "\n").map(String.init)
+        let green = try #require(lines.first { $0.hasPrefix("errors green") })
+        #expect(green.hasSuffix("█  at most 50.0 %"), "\(green)")
+        let blue = try #require(lines.first { $0.hasPrefix("errors blue") })
+        #expect(!blue.contains("█"), "\(blue)")
+        #expect(lines.contains { $0.hasPrefix("| **err_rel**: green fails more often than blue |") })
+    }
+
+    @Test func `a person's rollback has an impact and a severity of what was counted`() {
+        let report = watched(person: true)
+        #expect(report.harm?.hasPrefix("P1: 10 of 800 requests to green failed in 40 s, 10 more") == true)
+    }
+
+    @Test func `the JSON has the figures second by second`() throws {
+        let text = JSON.text(watched().json)
+        let read = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        let harm = try #require(read["harm"] as? [String: Any])
+        #expect(harm["failed"] as? Int == harm["caused"] as? Int)
+        let evidence = try #require(read["evidence"] as? [String: Any])
+        let seconds = try #require(evidence["seconds"] as? [[String: Any]])
+        let last = try #require(seconds.last)
+        #expect((last["candidate"] as? [String: Any])?["errors"] as? Int == 10)
+        let against = try #require(evidence["against"] as? [[String: Any]])
+        let highest = try #require(against.first?["evidence"] as? Double)
+        #expect((last["evidence"] as? [String: Any])?["err_rel"] as? Double == highest)
+    }
+
+    @Test func `a run without figures has a report without evidence`() {
+        let report = report()
+        #expect(report.findings == nil && report.harm == nil)
+        #expect(!report.markdown.contains("## Evidence") && !report.html.contains("<svg"))
     }
 }

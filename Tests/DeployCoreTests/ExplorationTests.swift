@@ -9,6 +9,11 @@ struct ExplorationTests {
         ("instant, drained afterwards", Plans.make(checks: 1, drainsAfterwards: true, followUps: ["later"])),
         ("canary", Plans.make(checks: 4, shares: [10, 25, 50, 100])),
         ("chosen users, then a canary", Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true)),
+        ("canary with a holdback", Plans.make(checks: 1, shares: [10, 50, 100], holdback: 5)),
+        (
+            "chosen users and a holdback",
+            Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true, holdback: 5)
+        ),
         ("two approvals", Plans.make(checks: 1, shares: [25, 100], approvals: 2, then: [])),
     ]
 
@@ -29,11 +34,12 @@ struct ExplorationTests {
         ("is not fenced", .unfenced, "may still land"),
         ("believes an exit code", .credulous, "two routing effects are under way"),
         ("refuses to abort in a hold", .stubborn, "is refused"),
+        ("keeps the holdback for ever", .hoarding, "released, but"),
         ("takes chosen users for nobody", .overlooking, "failed"),
         ("begins the steps in flight again when it is resumed", .repeating, "begun twice"),
     ]
 
-    private static let prey = Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true)
+    private static let prey = Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true, holdback: 5)
 
     @Test(arguments: mutants.indices)
     func `a broken reducer or world is caught, by a shortest trail`(index: Int) throws {
@@ -90,6 +96,16 @@ extension WorldRules {
         else { return Reducer.step(state, event) }
         let kind = RunEvent.Kind.failed(effect: id, reason: "nobody came", traffic: .unchanged)
         return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    /// Takes the monitor's good verdict for everything that was to be done.
+    fileprivate static let hoarding = mutant { state, event in
+        let transition = Reducer.step(state, event)
+        guard case .judged(_, .passed) = event.kind, case .forward(_, .monitoring) = state.stage,
+            let routing = transition.effects.first(where: { $0.effect == .route(candidate: .full) })
+        else { return transition }
+        let kind = RunEvent.Kind.succeeded(effect: routing.id, captures: [:], summary: nil)
+        return Reducer.step(transition.state, RunEvent(at: event.at, kind))
     }
 
     fileprivate static var unfenced: WorldRules {

@@ -6,6 +6,7 @@ enum Plans {
         checks: Int = 2,
         shares: [Int] = [100],
         chosenUsers: Bool = false,
+        holdback: Int? = nil,
         approvals: Int = 1,
         drainsAfterwards: Bool = false,
         then: [String] = ["tidy"],
@@ -22,7 +23,8 @@ enum Plans {
             phase: SwitchPhase(
                 shares: shares.compactMap { Percent($0) },
                 hold: .seconds(60),
-                chosenUsers: chosenUsers
+                chosenUsers: chosenUsers,
+                holdback: holdback.flatMap { Percent($0) }
             )
         )
         let drain = Phase.drain(phase: DrainPhase(request: step(.drain, 1, "tell the app to drain")))

@@ -6,7 +6,7 @@ import Testing
 struct TranscriptTests {
     static let names = [
         "abort-waits-for-the-routing", "canary-rolled-back", "chosen-users-first", "crash-in-a-hold",
-        "released-and-taken-back", "sick-candidate",
+        "recalled-by-a-person", "released-and-taken-back", "sick-candidate",
     ]
 
     private static func plan(of name: String) -> Plan {

@@ -145,7 +145,7 @@ struct KeepingTests {
         let begin = bench.clock.now()
         let end = try await bench.drive { desk in
             try await desk.until(share: 10)
-            _ = try await bench.balancers[1].raiseMark(to: FencingToken(epoch: 1, counter: 1))
+            _ = try await bench.balancers[1].raiseMark(to: FencingToken(epoch: 1, counter: 2))
             bench.balancers[1].disturb(Self.blue)
         }
         #expect(end.story.hasPrefix("lost"))

@@ -63,7 +63,7 @@ struct MeasuredShareTests {
         let ready = bench
         #expect(try await ready.drive().story == "settled, succeeded")
         let note = try #require(ready.notes("traffic").last)
-        #expect(note.text.hasSuffix("; asked 25 %, measured 25.0 % of 2,900 requests"), "\(note.text)")
+        #expect(note.text.hasSuffix("; asked 25 %, measured 25.0 % of 3,000 requests"), "\(note.text)")
         #expect(note.facts["candidate.share_asked"] == "25")
         #expect(note.facts["candidate.share_measured"] == "25.0")
         #expect(ready.summaries.contains { $0.hasSuffix("asked 25 %, measured 25.0 % of 3,000 requests") })

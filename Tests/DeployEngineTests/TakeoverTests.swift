@@ -51,7 +51,7 @@ struct TakeoverTests {
         let bench = Bench(Release(shares: [10, 100], hold: .seconds(20)))
         let end = try await bench.drive { desk in
             try await desk.until(share: 10)
-            _ = try await bench.balancers[0].raiseMark(to: FencingToken(epoch: 1, counter: 1))
+            _ = try await bench.balancers[0].raiseMark(to: FencingToken(epoch: 1, counter: 2))
         }
         #expect(end.story.hasPrefix("lost"))
         #expect(bench.shares == [10])

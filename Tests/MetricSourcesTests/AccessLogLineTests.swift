@@ -63,37 +63,42 @@ import TrafficJudgement
         }
     }
 
-    @Test(arguments: [
-        // st, ua, us, ut → requests and errors of green, durations
-        (200, "g:1", "200", "0.010", 1, 0, 1), (404, "g:1", "404", "0.010", 1, 0, 1),
-        (500, "g:1", "500", "0.010", 1, 1, 1), (502, "g:1", "502", "-", 1, 1, 0),
-        (504, "g:1", "-", "-", 1, 1, 0),
-        // A retry on blue hides it from the client, not from us.
-        (200, "g:1, b:1", "502, 200", "0.001, 0.002", 1, 1, 1),
-        (200, "g:1, b:1", "-, 200", "-, 0.002", 1, 1, 0),
-        (200, "b:1, g:1", "500, 200", "0.001, 0.002", 0, 0, 0),
-        // The client left: without an answer no request, with one no duration.
-        (499, "g:1", "-", "-", 0, 0, 0), (499, "g:1", "200", "0.5", 1, 0, 0),
-        (499, "g:1, b:1", "502, -", "0.001, -", 1, 1, 0), (101, "g:1", "101", "3600.000", 1, 0, 0),
-        (301, "", "", "", 0, 0, 0),
-    ])
+    @Test(
+        arguments: [
+            // st, ua, us, ut → requests, errors, retried and abandoned of green, durations
+            (200, "g:1", "200", "0.010", [1, 0, 0, 0], 1), (404, "g:1", "404", "0.010", [1, 0, 0, 0], 1),
+            (500, "g:1", "500", "0.010", [1, 1, 0, 0], 1), (502, "g:1", "502", "-", [1, 1, 0, 0], 0),
+            (504, "g:1", "-", "-", [1, 1, 0, 0], 0),
+            // A retry on blue hides it from the client, not from us; one that failed too hides nothing.
+            (200, "g:1, b:1", "502, 200", "0.001, 0.002", [1, 1, 1, 0], 1),
+            (200, "g:1, b:1", "-, 200", "-, 0.002", [1, 1, 1, 0], 0),
+            (200, "g:1 : b:1", "502 : 200", "0.001 : 0.002", [1, 1, 1, 0], 1),
+            (502, "g:1, b:1", "502, 502", "0.001, 0.002", [1, 1, 0, 0], 1),
+            (200, "b:1, g:1", "500, 200", "0.001, 0.002", [0, 0, 0, 0], 0),
+            // The client left: without an answer no request, but it has waited so long.
+            (499, "g:1", "-", "0.300", [0, 0, 0, 1], 1),
+            (499, "g:1", "-", "-", [0, 0, 0, 1], 0), (499, "g:1", "200", "0.5", [1, 0, 0, 1], 1),
+            (499, "g:1, b:1", "502, -", "0.001, -", [1, 1, 0, 1], 1),
+            (101, "g:1", "101", "3600.000", [1, 0, 0, 0], 0), (301, "", "", "", [0, 0, 0, 0], 0),
+            // All servers of a group are taken for dead: the group of green, and one not used before.
+            (502, "greens", "502", "0.000", [1, 1, 0, 0], 1), (502, "both", "502", "0.000", [0, 0, 0, 0], 0),
+        ] as [(Int, String, String, String, [Int], Int)]
+    )
     func `a line counts for the server asked first`(
         status: Int,
         address: String,
         upstream: String,
         time: String,
-        requests: Int,
-        errors: Int,
+        counts: [Int],
         durations: Int
     ) {
         var tally = Self.tally()
         Self.add(#"{"st":\#(status),"ua":"\#(address)","us":"\#(upstream)","ut":"\#(time)"}"#, to: &tally)
-        let (samples, complaint) = tally.drain()
-        let green = samples[.green]
-        #expect(green?.requests == requests)
-        #expect(green?.errors == errors)
-        #expect(green?.latencies.count == durations)
-        #expect(complaint == nil)
+        let harvest = tally.drain()
+        let green = harvest.samples[.green] ?? TrafficSample()
+        #expect([green.requests, green.errors, green.retried, green.abandoned] == counts)
+        #expect(green.latencies.count == durations)
+        #expect(harvest.complaint == nil || address == "both")
         #expect(tally.drain().samples == [.blue: .init(), .green: .init()])
     }
 
@@ -113,8 +118,25 @@ import TrafficJudgement
         #expect(tally.drain().complaint == nil)
     }
 
+    @Test func `a group of both fails on the account of whom nginx asked last, over readings`() {
+        var tally = Self.tally()
+        Self.add(#"{"st":200,"ua":"b:1","us":"200"}"#, to: &tally)
+        Self.add(#"{"st":502,"ua":"g:1","us":"502"}"#, to: &tally)
+        _ = tally.drain()
+        Self.add(#"{"st":502,"ua":"both","us":"502"}"#, to: &tally)
+        let samples = tally.drain().samples
+        #expect(samples[.green] == TrafficSample(requests: 1, errors: 1))
+        #expect(samples[.blue] == TrafficSample())
+    }
+
     private static func tally() -> LogTally {
-        LogTally(owners: ["b:1": .blue, "g:1": .green], environments: [.blue, .green])
+        var groups: [String: EnvironmentName?] = ["greens": .green]
+        groups.updateValue(nil, forKey: "both")
+        return LogTally(
+            owners: ["b:1": .blue, "g:1": .green],
+            groups: groups,
+            environments: [.blue, .green]
+        )
     }
 
     private static func add(_ text: String, to tally: inout LogTally) {

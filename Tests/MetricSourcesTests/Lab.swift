@@ -70,11 +70,16 @@ final class TinyServer: Sendable {
         var status = 200
         var body = "ok"
         var delay = 0
+        /// Whether every second answer is a plain 200.
+        var isEverySecondGood = false
     }
 
     let port: UInt16
     let answer: Mutex<Answer>
+    /// The request that was answered last.
+    let latest = Mutex("")
     private let listener: Int32
+    private let answered = Mutex(0)
 
     init(_ answer: Answer = Answer()) throws {
         self.answer = Mutex(answer)
@@ -98,8 +103,15 @@ final class TinyServer: Sendable {
     private func serve(_ connection: Int32) {
         defer { close(connection) }
         var buffer = [UInt8](repeating: 0, count: 8192)
-        guard recv(connection, &buffer, buffer.count, 0) > 0 else { return }
-        let answer = answer.withLock { $0 }
+        let count = recv(connection, &buffer, buffer.count, 0)
+        guard count > 0 else { return }
+        latest.withLock { $0 = String(decoding: buffer[..<count], as: UTF8.self) }
+        var answer = answer.withLock { $0 }
+        let number = answered.withLock { count in
+            count += 1
+            return count
+        }
+        if answer.isEverySecondGood, number.isMultiple(of: 2) { answer.status = 200 }
         if answer.delay > 0 { usleep(UInt32(answer.delay) * 1000) }
         let head =
             "HTTP/1.1 \(answer.status) X\r\nContent-Length: \(answer.body.utf8.count)\r\nConnection: close"
@@ -133,10 +145,14 @@ enum Sockets {
     }
 
     /// The status of a GET over a new connection; `nil` when there was no answer.
-    static func get(_ port: UInt16, _ path: String = "/") -> Int? {
+    ///
+    /// With `patience`, the client leaves after so many milliseconds.
+    static func get(_ port: UInt16, _ path: String = "/", patience: Int = 0) -> Int? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         guard connect(descriptor, port) else { return nil }
+        var limit = timeval(tv_sec: patience / 1000, tv_usec: patience % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         send(descriptor, "GET \(path) HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n")
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 8192)

@@ -177,6 +177,35 @@ import TrafficJudgement
         await source.close()
     }
 
+    @Test func `what the kernel drops of UDP is counted, once`() async throws {
+        let port = Sockets.freePort()
+        let receiver = try DatagramReceiver(.udp(port: port))
+        #expect(receiver.takeLoss() == LogLoss())
+        // Nobody reads yet: more than any buffer that we are given.
+        let large = String(repeating: "x", count: 60_000)
+        for _ in 0..<400 { Sockets.datagram(large, to: "\(port)") }
+        #expect(receiver.takeLoss().dropped > 0)
+        #expect(receiver.takeLoss() == LogLoss())
+        receiver.start { _ in }
+        await receiver.stop()
+    }
+
+    @Test func `a socket whose queue was full is told of`() async throws {
+        let lab = try Lab()
+        let path = lab.path("log.sock")
+        let receiver = try DatagramReceiver(.unix(path: path))
+        let length = try String(contentsOfFile: "/proc/sys/net/unix/max_dgram_qlen", encoding: .utf8)
+        let full = try #require(Int(length.trimmingCharacters(in: .whitespacesAndNewlines))) + 1
+        for _ in 0..<full { #expect(Sockets.datagram(line("green"), to: path)) }
+        receiver.start { _ in }
+        #expect(await eventually { receiver.takeLoss().fullQueues == 1 })
+        await receiver.stop()
+        #expect(
+            LogShortfall.text(lines: full, unparsed: 0, format: "`bg`", LogLoss(fullQueues: 1))?
+                .contains("raise net.unix.max_dgram_qlen or use udp:") == true
+        )
+    }
+
     // MARK: shared
 
     private func source(_ place: LogPlace) -> NginxLogSource {

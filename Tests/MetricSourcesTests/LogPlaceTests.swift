@@ -26,7 +26,7 @@ import Testing
     ])
     func `refuses, saying what was expected`(text: String, words: String) {
         let error = #expect(throws: LogPlace.Mistake.self) {
-            try NginxLogSource.make(log: text, environments: [])
+            try LogPlace(text)
         }
         #expect(error?.message.contains(words) == true)
         #expect(error?.message.contains("`\(text)`") == true)

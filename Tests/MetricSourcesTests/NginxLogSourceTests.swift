@@ -14,7 +14,7 @@ struct NginxLogSourceTests {
         let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer(.init(status: 500)))
         let log = "unix:\(lab.path("bg.sock"))"
         let port = try startNginx(lab, [blue, green], syslog: "server=\(log)")
-        let source = try NginxLogSource.make(log: log, environments: environments(blue, green))
+        let source = try source(log, blue, green)
         try await source.open()
         var found: [EnvironmentName: TrafficSample] = [:]
         for _ in 0..<20 {
@@ -27,7 +27,9 @@ struct NginxLogSourceTests {
         // Weights 1 and 1: every second request was given to green first.
         #expect(found[.green]?.requests == 10)
         #expect(found[.green]?.errors == 10)
+        #expect(found[.green]?.retried == 10)
         #expect(found[.blue]?.requests == 10)
+        #expect(found[.blue]?.retried == 0)
         #expect(found[.blue]?.errors == 0)
         await source.close()
     }
@@ -37,7 +39,7 @@ struct NginxLogSourceTests {
         let logPort = Sockets.freePort()
         let log = "udp:127.0.0.1:\(logPort)"
         let port = try startNginx(lab, [blue, green], syslog: "server=127.0.0.1:\(logPort)")
-        let source = try NginxLogSource.make(log: log, environments: environments(blue, green))
+        let source = try source(log, blue, green)
         try await source.open()
         green.answer.withLock { $0.delay = 60 }
         for _ in 0..<10 { #expect(Sockets.get(port) == 200) }
@@ -55,11 +57,56 @@ struct NginxLogSourceTests {
         await source.close()
     }
 
+    @Test func `a dead candidate with all the traffic fails with every request`() async throws {
+        let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
+        let file = lab.path("bg.log")
+        // With its default `max_fails`, nginx asks a dead server once in ten seconds and logs the group's name.
+        let servers = "server \(blue.address) down; server \(green.address);"
+        let port = try startNginx(lab, servers, file: file)
+        let source = try source(file, blue, green)
+        try await source.open()
+        #expect(Sockets.get(port) == 200)
+        green.stop()
+        for _ in 0..<10 { #expect(Sockets.get(port) == 502) }
+        let found = try await samples(source, atLeast: 11)
+        #expect(found[.green]?.requests == 11)
+        #expect(found[.green]?.errors == 10)
+        #expect(found[.green]?.retried == 0)
+        #expect(found[.blue] == TrafficSample())
+        #expect(try String(contentsOfFile: file, encoding: .utf8).contains(#""ua":"app","us":"502""#))
+        await source.close()
+    }
+
+    @Test func `a client that leaves is counted apart`() async throws {
+        let (lab, blue, slow) = (try Lab(), try TinyServer(), try TinyServer(.init(delay: 3000)))
+        let file = lab.path("bg.log")
+        let port = try startNginx(lab, [blue, slow], file: file)
+        let source = try source(file, blue, slow)
+        try await source.open()
+        let answers = (0..<6).map { _ in Sockets.get(port, patience: 700) }
+        #expect(answers.filter { $0 == nil }.count == 3)
+        var found: [EnvironmentName: TrafficSample] = [:]
+        _ = try await eventually {
+            for (name, sample) in try await source.collect() {
+                found[name, default: TrafficSample()] += sample
+            }
+            return found[.green]?.abandoned == 3
+        }
+        let green = try #require(found[.green])
+        #expect(green.requests == 0 && green.errors == 0)
+        // What they waited is what is known of a server that is too slow for its clients.
+        #expect(green.latencies.count == 3)
+        #expect(try #require(green.latencies.percentile(0)) >= 650)
+        #expect(found[.blue]?.requests == 3)
+        #expect(found[.blue]?.abandoned == 0)
+        await source.close()
+    }
+
     @Test func `what nginx answers by itself is nobody's`() async throws {
         let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
         let log = "unix:\(lab.path("bg.sock"))"
         let port = try startNginx(lab, [blue, green], syslog: "server=\(log)")
-        let source = try NginxLogSource.make(log: log, environments: environments(blue, green))
+        let source = try source(log, blue, green)
         try await source.open()
         for _ in 0..<5 { #expect(Sockets.get(port, "/own") == 204) }
         #expect(Sockets.get(port) == 200)
@@ -71,7 +118,7 @@ struct NginxLogSourceTests {
         let (lab, blue, green) = (try Lab(), try TinyServer(), try TinyServer())
         let file = lab.path("bg.log")
         let port = try startNginx(lab, [blue, green], file: file)
-        let source = try NginxLogSource.make(log: file, environments: environments(blue, green))
+        let source = try source(file, blue, green)
         try await source.open()
         for _ in 0..<10 { #expect(Sockets.get(port) == 200) }
         #expect(try await total(source, atLeast: 10) == [5, 5])
@@ -86,10 +133,14 @@ struct NginxLogSourceTests {
 
     // MARK: shared
 
-    private func environments(_ blue: TinyServer, _ green: TinyServer) -> [EnvironmentSpec] {
-        [(EnvironmentName.blue, blue), (.green, green)].map {
-            EnvironmentSpec(name: $0, url: "http://\($1.address)", servers: [$1.address])
-        }
+    private func source(_ log: String, _ blue: TinyServer, _ green: TinyServer) throws -> NginxLogSource {
+        var groups: [String: EnvironmentName?] = [:]
+        groups.updateValue(nil, forKey: "app")
+        return NginxLogSource(
+            try LogPlace(log),
+            servers: [.blue: [blue.address], .green: [green.address]],
+            groups: groups
+        )
     }
 
     /// The shipped snippet with its one active `access_log` line pointed at the test's place.
@@ -115,6 +166,16 @@ struct NginxLogSourceTests {
         syslog: String? = nil,
         file: String? = nil
     ) throws -> UInt16 {
+        let lines = servers.map { "server \($0.address) max_fails=0;" }.joined(separator: " ")
+        return try startNginx(lab, lines, syslog: syslog, file: file)
+    }
+
+    private func startNginx(
+        _ lab: Lab,
+        _ servers: String,
+        syslog: String? = nil,
+        file: String? = nil
+    ) throws -> UInt16 {
         let port = Sockets.freePort()
         try lab.write("log-format.conf", try snippet(syslog: syslog, file: file))
         try lab.write(
@@ -126,7 +187,7 @@ struct NginxLogSourceTests {
                 client_body_temp_path \(lab.path("b")); proxy_temp_path \(lab.path("p"));
                 fastcgi_temp_path \(lab.path("f")); uwsgi_temp_path \(lab.path("u")); scgi_temp_path \(lab.path("s"));
                 include \(lab.path("log-format.conf"));
-                upstream app { zone app 64k; \(servers.map { "server \($0.address) max_fails=0;" }.joined(separator: " ")) }
+                upstream app { zone app 64k; \(servers) }
                 server {
                     listen 127.0.0.1:\(port);
                     location /own { return 204; }

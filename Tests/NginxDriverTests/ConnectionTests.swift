@@ -1,4 +1,5 @@
 @testable import BalancerLab
+import BalancerFiles
 import DeployCore
 import DeployPorts
 import Glibc

@@ -22,19 +22,7 @@ final class NginxLab: Sendable {
 
     init(_ change: (inout NginxSettings) -> Void = { _ in }) async throws {
         let path = folder.path
-        let command = ["nginx", "-c", "\(path)/nginx.conf", "-e", "\(path)/error.log"]
-        var settings = NginxSettings(
-            file: "\(path)/app.conf",
-            upstream: "app",
-            test: command + ["-t"],
-            environments: [
-                EnvironmentSpec(name: blue, url: "", servers: [blueServer.address]),
-                EnvironmentSpec(name: green, url: "", servers: [greenServer.address]),
-            ],
-            service: "app"
-        )
-        // Patience for a machine that is busy; what is to fail in time says so.
-        settings.reloadDeadline = 60_000
+        var settings = NginxStart.settings(path, blue: blueServer.address, green: greenServer.address)
         change(&settings)
         self.settings = settings
         if settings.mode == .generated {
@@ -48,18 +36,9 @@ final class NginxLab: Sendable {
             )
         }
         try folder.write("nginx.conf", Self.main(path, mode: settings.mode))
-        process = try LabProcess(command + ["-g", "daemon off;"])
+        process = try LabProcess(NginxStart.command(path) + ["-g", "daemon off;"])
         balancer = NginxBalancer(settings, timekeeper: LabClock())
-        let door = door
-        try await eventually("nginx answers") { !WebClient.get(door).isEmpty }
-        // The kernel tells the start of a process in ticks of 10 ms: what is changed now must count as later.
-        let (master, folder) = (process.id, folder)
-        try await eventually("workers that are a tick old") {
-            try? folder.write("tick", "")
-            let now = (try? SafeFile.read("\(path)/tick"))?.modified ?? FileTime(nanoseconds: 0)
-            let workers = NginxMaster(master)?.activeWorkers() ?? []
-            return workers.count == 2 && workers.allSatisfy { $0.started.upperBound < now }
-        }
+        try await NginxStart.settle(process.id, in: folder)
     }
 
     /// Another process's view of the same balancer: it knows nothing of what this one staged.
@@ -93,13 +72,8 @@ final class NginxLab: Sendable {
             "location = /generation { return 200 \"$app_generation\\n\"; } "
             + "location = /pool { return 200 $app_pool; }"
         return """
-            \(geteuid() == 0 ? "user root;" : "") worker_processes 2; pid \(path)/nginx.pid;
-            error_log \(path)/error.log notice;
-            events { worker_connections 512; }
-            http {
-              access_log off; proxy_read_timeout 600s;
-              client_body_temp_path \(path)/b; proxy_temp_path \(path)/p; fastcgi_temp_path \(path)/f;
-              uwsgi_temp_path \(path)/u; scgi_temp_path \(path)/s;
+            \(NginxStart.head(path))http {
+            \(NginxStart.paths(path))  proxy_read_timeout 600s;
               include \(path)/app.conf;
               server {
                 listen unix:\(path)/door.sock;

@@ -217,8 +217,8 @@ struct SwitchboardFailureTests {
     func `workers that may not look are found out before the switch`() async throws {
         let lab = try await SwitchboardLab(
             SwitchboardLab.Texts(main: { path in
-                SwitchboardLab.head(path).replacing("user root;", with: "user nobody nogroup;") + "http {\n"
-                    + SwitchboardLab.paths(path)
+                NginxStart.head(path).replacing("user root;", with: "user nobody nogroup;") + "http {\n"
+                    + NginxStart.paths(path)
                     + "  include \(path)/app.conf;\n  server { listen unix:\(path)/door.sock;\n"
                     + "    location / { proxy_pass http://app; }\n  }\n}\n"
             })

@@ -105,7 +105,7 @@ struct SwitchboardInstallationTests {
 
             """
         let text =
-            SwitchboardLab.head(path) + "http {\n" + SwitchboardLab.paths(path)
+            NginxStart.head(path) + "http {\n" + NginxStart.paths(path)
             + "open_file_cache max=100;\nproxy_set_header X-Outer yes;\ninclude sites/*;\n"
             + "upstream other { server 127.0.0.1:9; }\nserver {\(server)}\n"
             + "server { listen unix:PATH/b.sock; location = /b { proxy_pass http://app; } }\n"
@@ -182,8 +182,6 @@ struct SwitchboardInstallationTests {
     }
 
     @Test(arguments: [
-        ("location / { proxy_pass http://app/; }", "the path behind the upstream's name"),
-        ("location / { proxy_pass http://app/v1$request_uri; }", "the path behind"),
         ("location / { if ($arg_a) { proxy_pass http://app; } return 204; }", "inside `if`"),
         ("set $x app; location / { proxy_pass http://$x; }", "gives a variable the name"),
         ("open_file_cache max=9; location / { proxy_pass http://app; }", "delays every switch"),

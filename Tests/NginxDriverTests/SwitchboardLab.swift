@@ -53,33 +53,14 @@ final class SwitchboardLab: Sendable {
             try folder.write(name, text.replacing("@", with: path))
         }
         try folder.write("nginx.conf", texts.main?(path) ?? Self.main(path, texts))
-        let command = ["nginx", "-c", "\(path)/nginx.conf", "-e", "\(path)/error.log"]
-        process = try LabProcess(command + ["-g", "daemon off;"])
-        var settings = NginxSettings(
-            file: "\(path)/app.conf",
-            upstream: "app",
-            test: command + ["-t"],
-            environments: [
-                EnvironmentSpec(name: blue, url: "", servers: [blueAddress]),
-                EnvironmentSpec(name: green, url: "", servers: [greenAddress]),
-            ],
-            service: "app"
-        )
+        process = try LabProcess(NginxStart.command(path) + ["-g", "daemon off;"])
+        var settings = NginxStart.settings(path, blue: blueAddress, green: greenAddress)
         settings.mode = .switchboard
         settings.directory = "\(path)/board"
-        settings.reloadDeadline = 60_000
         change(&settings)
         self.settings = settings
         balancer = NginxSwitchboard(settings, timekeeper: LabClock())
-        let (door, master) = (door, process.id)
-        let folder = folder
-        try await eventually("nginx answers") { !SwitchboardClient.exchange(door, "/", []).isEmpty }
-        // The kernel tells the start of a process in ticks of 10 ms: what is changed now must count as later.
-        try await eventually("workers that are a tick old") {
-            try? folder.write("tick", "")
-            let now = (try? SafeFile.read("\(path)/tick"))?.modified ?? FileTime(nanoseconds: 0)
-            return NginxMaster(master)?.activeWorkers().allSatisfy { $0.started.upperBound < now } ?? false
-        }
+        try await NginxStart.settle(process.id, in: folder)
     }
 
     /// One with everything in place.
@@ -132,26 +113,8 @@ final class SwitchboardLab: Sendable {
             + "    server \(green) max_fails=0 down; # idle\n}\n"
     }
 
-    static func head(_ path: String) -> String {
-        """
-        \(geteuid() == 0 ? "user root;" : "") worker_processes 2; pid \(path)/nginx.pid;
-        error_log \(path)/error.log notice;
-        events { worker_connections 512; }
-
-        """
-    }
-
-    static func paths(_ path: String) -> String {
-        """
-          access_log off;
-          client_body_temp_path \(path)/b; proxy_temp_path \(path)/p; fastcgi_temp_path \(path)/f;
-          uwsgi_temp_path \(path)/u; scgi_temp_path \(path)/s;
-
-        """
-    }
-
     private static func main(_ path: String, _ texts: Texts) -> String {
-        head(path) + "http {\n" + paths(path) + texts.http
+        NginxStart.head(path) + "http {\n" + NginxStart.paths(path) + texts.http
             + "  include \(path)/app.conf;\n  server {\n    listen unix:\(path)/door.sock;\n"
             + texts.server.replacing("@", with: path) + "  }\n}\n"
     }

@@ -51,9 +51,49 @@ import TrafficJudgement
             .get()
         #expect(playbook.strategy.shares == [Percent(10), Percent(50), Percent(100)])
         #expect(playbook.strategy.hold == .seconds(4))
+        #expect(playbook.judgeSettings.endsEarly == false)
         #expect(playbook.monitor.length == .seconds(2))
         #expect(playbook.drain?.grace == .seconds(1))
         #expect(playbook.folder == "a")
+    }
+
+    @Test func `a canary keeps a part on stable and ends holds early, by default`() throws {
+        func strategy(_ text: String) throws -> Playbook.Strategy {
+            try Playbook.load(text: Book.base + text, path: "b.yml", catalogue: StubCatalogue.catalogue)
+                .get().strategy
+        }
+        let canary = try strategy("strategy: { canary: [10%, 100%] }\n")
+        #expect(canary.holdback == Percent(5))
+        #expect(canary.endsEarly)
+        #expect(try strategy("strategy: { canary: [10%, 100%], holdback: none }\n").holdback == nil)
+        #expect(try strategy("strategy: { canary: [10%, 100%], holdback: 0% }\n").holdback == nil)
+        #expect(try strategy("strategy: { canary: [10%, 100%], holdback: 10% }\n").holdback == Percent(10))
+        #expect(try strategy("strategy: { canary: [98%, 100%] }\n").holdback == nil)
+        #expect(try strategy("strategy: { canary: [10%, 100%] }\norder: [switch, drain]\n").holdback == nil)
+        #expect(try strategy("strategy: instant\n").holdback == nil)
+        #expect(try strategy("strategy: { canary: [10%, 100%], evidence: required }\n").requiresEvidence)
+    }
+
+    @Test func `the judge's settings are the playbook's`() throws {
+        func settings(_ text: String) throws -> JudgeSettings {
+            try Playbook.load(text: Book.base + text, path: "b.yml", catalogue: StubCatalogue.catalogue)
+                .get().judgeSettings
+        }
+        let plain = try settings("")
+        #expect(plain == JudgeSettings())
+        let text = """
+            strategy: { canary: [10%, 100%], sticky: cookie:sid }
+            monitor: { confidence: 99.9%, compare: none, dry_run: true }
+            severity: { P0: "> 5%", P1: "> 3%" }
+
+            """
+        let all = try settings(text)
+        #expect(abs(all.alpha - 0.001) < 1e-12)
+        #expect(all.clustering == 8)
+        #expect(!all.routesEachRequest && !all.compares && all.isDryRun && all.endsEarly)
+        #expect(all.severities.map(\.name) == ["P0", "P1"])
+        #expect(all.severities.first(for: 0.04) == "P1")
+        #expect(try settings("monitor: { clustering: 3.5 }\n").clustering == 3.5)
     }
 
     @Test func `a carriage return before each line feed changes no place`() {
@@ -79,7 +119,10 @@ import TrafficJudgement
         let shift = try Book.plan(both).plan.phases.lazy.compactMap {
             if case .shift(let phase) = $0 { phase } else { nil }
         }.first
-        #expect(shift?.exposures.map(\.description) == ["chosen users", "25 % and chosen users", "100 %"])
+        #expect(
+            shift?.exposures.map(\.description)
+                == ["chosen users", "25 % and chosen users", "95 % and chosen users"]
+        )
         let seen = StubCatalogue.context(of: both)
         #expect(seen?.sticky == .cookie("sid"))
         #expect(seen?.chosenUsers == ChosenUsers(key: .header("X-User-Id"), values: ["12", "34"]))
@@ -123,8 +166,54 @@ import TrafficJudgement
         #expect(rules.map(\.name) == ["latency_p95", "error_rate", "db", "latency_p99"])
         #expect(rules[1].instant?.description == "> 2%")
         #expect(rules[2].metric == .gauge("db") && rules[2].warn?.description == "> 200")
-        #expect(playbook.monitor.gauges.map(\.value) == ["pool.ms"])
-        #expect(playbook.monitor.gauges.map(\.location.source) == ["/db/${version}"])
+        #expect(playbook.monitor.gauges.map(\.name) == ["db"])
+        guard case .json(let location, let field) = playbook.monitor.gauges.first?.source else {
+            Issue.record("\(playbook.monitor.gauges)")
+            return
+        }
+        #expect(location.source == "/db/${version}" && field == "pool.ms")
+    }
+
+    @Test func `a metric may come from a Prometheus or from a command`() throws {
+        let playbook = try Book.loaded(
+            """
+            monitor:
+              metrics:
+                errors_5m:
+                  from:
+                    prometheus: "http://prom:9090"
+                    query: "sum(x{env='${candidate}'})"
+                    bearer: "${secret.T}"
+                  instant: "> 5%"
+                spare:
+                  from:
+                    prometheus: "http://prom:9090"
+                    query: "vector(1)"
+                    basic: { user: me, password: "${secret.P}" }
+                    every: 30s
+                  warn: "> 5"
+                jobs: { from: { command: [./count.sh, "${candidate}"], every: 1s }, gradual: "> 90" }
+            """
+        )
+        let found = playbook.monitor.gauges.map(\.source)
+        guard case .prometheus(let first) = found.first,
+            case .prometheus(let second) = found.dropFirst().first,
+            case .command(let arguments, let every) = found.last
+        else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(first.query.source == "sum(x{env='${candidate}'})" && first.every == .seconds(10))
+        guard case .bearer(let token) = first.authorization,
+            case .basic(let user, let password) = second.authorization
+        else {
+            Issue.record("\(String(describing: first.authorization))")
+            return
+        }
+        #expect(token.source == "${secret.T}" && user.source == "me" && password.source == "${secret.P}")
+        #expect(second.every == .seconds(30))
+        #expect(arguments.map(\.source) == ["./count.sh", "${candidate}"] && every == .seconds(1))
+        #expect(playbook.references.map(\.name) == ["candidate", "secret.T", "secret.P", "candidate"])
     }
 
     @Test(arguments: [

@@ -51,6 +51,28 @@ import Testing
             text:
                 "monitor: { metrics: { x: { warn: '> 1', from: { http: /a, value: b, \(unknown): 1 } } } }\n"
         ),
+        Section(
+            "$defs",
+            "metric_prometheus",
+            text: "monitor: { metrics: { x: { from: { prometheus: a, query: b, \(unknown): 1 } } } }\n"
+        ),
+        Section(
+            "$defs",
+            "metric_prometheus",
+            "basic",
+            text:
+                "monitor: { metrics: { x: { from: { prometheus: a, query: b, basic: { \(unknown): 1 } } } } }\n"
+        ),
+        Section(
+            "$defs",
+            "metric_command",
+            text: "monitor: { metrics: { x: { from: { command: [a], \(unknown): 1 } } } }\n"
+        ),
+        Section(
+            "monitor",
+            "probes",
+            text: "public_url: http://a\nmonitor: { probes: { get: /, \(unknown): 1 } }\n"
+        ),
         Section("rollback", text: "rollback: { \(unknown): 1 }\n"),
         Section("afterwards", "[]", text: "afterwards: [{ in: 1h, do: [], \(unknown): 1 }]\n"),
         Section("secrets", "*", text: "secrets: { A: { \(unknown): 1 } }\n"),

@@ -99,7 +99,7 @@ def haproxy_balancer_time(rounds):
             busy.append(relay.busy())
             whole.append(by_the_journal(lab))
         return [("HAProxy: from the first weight to the last reading back", [], busy, None, 5),
-                ("HAProxy: the same with file, mark and haproxy -c, by the journal", [], whole)]
+                ("HAProxy: the same with file and mark, by the journal", [], whole)]
 
 
 def switchboard(rounds):

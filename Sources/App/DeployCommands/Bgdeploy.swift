@@ -19,7 +19,8 @@ package struct Bgdeploy: AsyncParsableCommand {
                 name: "Looking",
                 subcommands: [
                     StatusCommand.self, HealthCommand.self, TrafficCommand.self, HistoryCommand.self,
-                    EventsCommand.self, ReportCommand.self, AuditCommand.self, JudgeCommand.self,
+                    EventsCommand.self, ReportCommand.self, MonitorCommand.self, AuditCommand.self,
+                    JudgeCommand.self, MigrationsCommand.self,
                 ]
             ),
             CommandGroup(

@@ -5,7 +5,7 @@ import DeployCore
 import DeployPorts
 import Foundation
 import HAProxyDriver
-import HTTPClient
+import Load
 import MetricSources
 import NginxDriver
 import Playbooks
@@ -13,22 +13,22 @@ import Playbooks
 /// Everything that a playbook may name, in one place: the only list of drivers.
 extension Catalogue {
     static let shared = Catalogue(
-        stepKinds: CheckKinds.all() + CommandStep.kinds(supervisor: "/proc/self/exe"),
+        stepKinds: CheckKinds.all() + LoadKinds.all(clock: SystemClock())
+            + CommandStep.kinds(supervisor: "/proc/self/exe"),
         balancerKinds: [nginx, haproxy]
     )
 
     static let probe: any ServerProbe = ConnectionProbe()
 
     private static let nginx = BalancerKind(key: "nginx", schema: NginxSettings.schema) { reader, context in
-        let log = reader.optional("log")
+        let log = logPlace(&reader)
         guard let settings = NginxSettings.settings(from: &reader, context) else { return nil }
-        var source: (any MetricsSource)?
-        if let log, let text = reader.text(of: log, "log") {
-            do throws(LogPlace.Mistake) {
-                source = try NginxLogSource.make(log: text, environments: context.environments)
-            } catch {
-                reader.diagnostics.report(log.position, error.message)
-            }
+        let source = log.map {
+            NginxLogSource(
+                $0,
+                servers: Dictionary(context.environments.map { ($0.name, $0.servers) }) { $0 + $1 },
+                groups: settings.groups
+            )
         }
         let balancer: any LoadBalancer =
             settings.mode == .switchboard
@@ -40,6 +40,7 @@ extension Catalogue {
     private static let haproxy = BalancerKind(key: "haproxy", schema: HAProxySettings.schema) {
         reader,
         context in
+        let log = logPlace(&reader)
         guard let settings = HAProxySettings.settings(from: &reader, context) else { return nil }
         let source = HAProxyStatsSource(
             socket: settings.socket,
@@ -47,7 +48,8 @@ extension Catalogue {
                 context.environments.map { ($0.name, settings.backend(of: $0)) },
                 uniquingKeysWith: { first, _ in first }
             ),
-            servers: Dictionary(context.environments.map { ($0.name, $0.servers) }) { $0 + $1 }
+            servers: Dictionary(context.environments.map { ($0.name, $0.servers) }) { $0 + $1 },
+            log: log
         )
         return ConfiguredBalancer(
             balancer: HAProxyBalancer(settings, timekeeper: SystemClock()),
@@ -55,52 +57,13 @@ extension Catalogue {
         )
     }
 
-    /// The numbers that the playbook's metrics read from the candidate.
-    static func gauges(
-        of playbook: Playbook,
-        _ values: Values
-    ) throws(CommandFailure) -> [String: any Gauge] {
-        var gauges: [String: any Gauge] = [:]
-        for spec in playbook.monitor.gauges {
-            gauges[spec.name] = try gauge(spec, at: "candidate.url", values)
-        }
-        return gauges
-    }
-
-    /// The connections that the stable environment itself tells.
-    static func connections(of playbook: Playbook, _ values: Values) throws(CommandFailure) -> (any Gauge)? {
-        guard let spec = playbook.drain?.connections else { return nil }
-        return try gauge(spec, at: "stable.url", values)
-    }
-
-    private static func gauge(
-        _ spec: Playbook.GaugeSpec,
-        at base: String,
-        _ values: Values
-    ) throws(CommandFailure) -> any Gauge {
-        do throws(StepFailure) {
-            let location = try spec.location.resolved(in: values)
-            let url = location.hasPrefix("/") ? try values.value(of: base) + location : location
-            return JSONGauge(name: spec.name, url: url, path: spec.value)
+    /// Takes `log` out and reports a place that is none; `nil` without the key.
+    private static func logPlace(_ reader: inout MapReader) -> LogPlace? {
+        guard let value = reader.optional("log"), let text = reader.text(of: value, "log") else { return nil }
+        do throws(LogPlace.Mistake) {
+            return try LogPlace(text)
         } catch {
-            throw CommandFailure(.badInput, "\(spec.name): \(error.message)")
-        }
-    }
-}
-
-/// Whether a server takes connections, by opening one.
-private struct ConnectionProbe: ServerProbe {
-    private let client = HTTPClient()
-
-    func refusal(of server: String) async -> String? {
-        let address = server.contains(":") ? server : "\(server):80"
-        guard !server.hasPrefix("unix:"), let endpoint = HTTPEndpoint(address) else { return nil }
-        do throws(HTTPError) {
-            _ = try await client.connect(to: endpoint, deadline: .seconds(1))
-            return nil
-        } catch {
-            // Only a refusal is a proof; silence may be a firewall that lets nobody but the balancer in.
-            if case .refused = error { return "refuses connections" }
+            reader.diagnostics.report(value.position, error.message)
             return nil
         }
     }

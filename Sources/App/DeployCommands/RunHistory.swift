@@ -17,6 +17,10 @@ struct RecordedRun: Sendable {
         guard let tenths = note.facts[Note.candidateTenths].flatMap({ Int($0) }) else { return nil }
         return Percent(tenths: tenths).map { state.plan.split(candidate: Exposure($0)) }
     }
+    /// What was noted in the run, oldest first.
+    var notes: [Note] {
+        entries.compactMap { if case .noted(let note) = $0.event.kind { note } else { nil } }
+    }
     var lastEvent: Int { entries.last?.sequence ?? 0 }
 }
 

@@ -138,8 +138,8 @@ struct RunSession: Sendable {
         let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
         let lease = try await acquire(service.name, purpose: purpose, mark.token.counter, takeover)
         // What others wrote until the lease was ours.
-        let state = try await releasing(lease) { () async throws(CommandFailure) in
-            try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue).state
+        let now = try await releasing(lease) { () async throws(CommandFailure) in
+            try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue)
         }
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
         do throws(BalancerFleet.Failure) {
@@ -154,13 +154,14 @@ struct RunSession: Sendable {
             throw CommandFailure(.held, error.reason)
         }
         let (order, surroundings) = try await releasing(lease) { () async throws(CommandFailure) in
-            let order = command == nil ? try await orders(mark, state, service) : command
+            let order = command == nil ? try await orders(mark, now.state, service) : command
             return (
                 order,
                 try await self.surroundings(
                     service,
                     frozen,
                     run: recorded.record.id,
+                    earlier: now.notes,
                     isWayBack: order?.command.isWayBack == true
                 )
             )
@@ -171,11 +172,7 @@ struct RunSession: Sendable {
             lease: lease,
             epoch: mark.token.epoch
         )
-        return await orchestrator.resume(
-            state,
-            obeying: order,
-            stops: signals.stops
-        )
+        return await orchestrator.resume(now.state, obeying: order, stops: signals.stops)
     }
 
     /// What a resumed run is told first, by looking at the world.
@@ -223,7 +220,7 @@ struct RunSession: Sendable {
             version: plan.version,
             previous: plan.previousVersion,
             stable: plan.stable,
-            strategy: plan.strategy
+            strategy: plan.strategy(of: service.playbook)
         )
         return (service, frozen)
     }
@@ -270,6 +267,7 @@ struct RunSession: Sendable {
         _ service: Service,
         _ frozen: FrozenPlan,
         run: RunID,
+        earlier: [Note] = [],
         isWayBack: Bool = false
     ) async throws(CommandFailure) -> RunSurroundings {
         let playbook = service.playbook
@@ -291,7 +289,10 @@ struct RunSession: Sendable {
                 plan: frozen.plan,
                 sources: playbook.balancers.compactMap(\.source),
                 gauges: gauges,
+                probes: Catalogue.probes(of: playbook),
                 rules: playbook.monitor.rules,
+                settings: playbook.judgeSettings,
+                earlier: earlier,
                 clock: clock,
                 observer: observer
             ),
@@ -347,10 +348,18 @@ extension Command {
 }
 
 extension Plan {
-    /// The strategy that the plan was frozen with, which the command line may have chosen.
-    var strategy: Playbook.Strategy? {
+    /// The strategy that the plan was frozen with, which the command line may have chosen; what a plan does not
+    /// say is as `playbook` has it.
+    func strategy(of playbook: Playbook) -> Playbook.Strategy? {
         for case .shift(let phase) in phases {
-            return Playbook.Strategy(shares: phase.shares, hold: phase.hold, endsEarly: false)
+            return Playbook.Strategy(
+                shares: phase.shares,
+                hold: phase.hold,
+                endsEarly: playbook.strategy.endsEarly,
+                requiresEvidence: playbook.strategy.requiresEvidence,
+                hasChosenUsers: phase.chosenUsers == true,
+                holdback: phase.holdback
+            )
         }
         return nil
     }

@@ -43,6 +43,12 @@ public struct Plan: Hashable, Codable, Sendable {
         self.playbookDigest = playbookDigest
     }
 
+    /// What stays on the stable environment until monitor has passed; `nil` for nothing.
+    public var holdback: Percent? {
+        for case .shift(let phase) in phases { return phase.holdback }
+        return nil
+    }
+
     /// The split in which the candidate has `exposure`.
     public func split(candidate exposure: Exposure) -> Split {
         Split(
@@ -179,18 +185,37 @@ public struct SwitchPhase: Hashable, Codable, Sendable {
     public let hold: Span
     /// Whether the chosen users go to the candidate with the first share; `nil` in plans of older versions.
     public let chosenUsers: Bool?
+    /// What stays on the stable environment until monitor has passed, as the control of the same moment.
+    ///
+    /// `nil` for nothing.
+    public let holdback: Percent?
 
-    /// - Precondition: `shares` rises from above 0, or from 0 with chosen users, and ends with 100 %.
-    public init(shares: [Percent], hold: Span = .zero, chosenUsers: Bool = false) {
+    /// - Precondition: `shares` rises from above 0, or from 0 with chosen users, and ends with 100 %;
+    ///   `holdback` leaves the last share above the one before.
+    public init(
+        shares: [Percent],
+        hold: Span = .zero,
+        chosenUsers: Bool = false,
+        holdback: Percent? = nil
+    ) {
         precondition(shares.last == .full && zip(shares, shares.dropFirst()).allSatisfy { $0 < $1 })
         precondition(chosenUsers || shares.first != .zero)
+        let highest = shares.dropLast().last ?? .zero
+        precondition(holdback.map { highest < $0.rest && $0 > .zero } ?? true)
+        self.holdback = holdback
         self.shares = shares
         self.hold = hold
         self.chosenUsers = chosenUsers ? true : nil
     }
 
-    /// What the candidate has at each step.
-    public var exposures: [Exposure] { shares.map { Exposure($0, chosenUsers: chosenUsers == true) } }
+    /// What the candidate has at each step; the last is watched through monitor.
+    public var exposures: [Exposure] {
+        let highest = holdback?.rest ?? .full
+        return shares.map { Exposure(min($0, highest), chosenUsers: chosenUsers == true) }
+    }
+
+    /// ``exposures``, and behind them everything: where a person goes who wants no holdback either.
+    func exposure(at step: Int) -> Exposure { step < shares.count ? exposures[step] : .full }
 
     public static let instant = SwitchPhase(shares: [.full])
 }

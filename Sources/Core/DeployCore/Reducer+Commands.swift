@@ -35,6 +35,7 @@ extension Draft {
     private mutating func promote(full: Bool) {
         if endHold(full: full) { return }
         if case .forward(_, .monitoring) = state.stage {
+            guard !state.isRouting else { return refuse("the candidate is being given all traffic") }
             state.pause = nil
             return endMonitor()
         }

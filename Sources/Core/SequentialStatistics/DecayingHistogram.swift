@@ -13,6 +13,9 @@ public struct DecayingHistogram: Hashable, Sendable {
 
     public init(halfLife: Double = 60) { self.halfLife = halfLife }
 
+    /// How many requests it holds, older ones counted as what is left of them.
+    public var weight: Double { total }
+
     /// Lets `seconds` pass; what has become too little to matter is forgotten.
     public mutating func decay(seconds: Double) {
         guard seconds >= 0 else { return }

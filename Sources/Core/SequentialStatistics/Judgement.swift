@@ -44,6 +44,9 @@ public struct Judgement: Hashable, Sendable {
     public let evidence: PerMetric<Double>
     /// ln of the evidence that the candidate is good in this step.
     public let certificates: Certificates<Double>
+
+    /// Of so many runs whose candidate is no worse, at most one ever shows as much evidence by `metric`.
+    public func odds(against metric: Metric) -> Double { Natural.exp(evidence[metric]) }
 }
 
 /// A value for each of the two certificates that a promotion needs.

@@ -1,6 +1,6 @@
 /// As the reference vectors and `bgdeploy judge` write it: `g` is the candidate, `b` the stable arm.
 ///
-/// A count or an arm that is missing or `null` is zero.
+/// A count or an arm that is missing or `null` is zero; `timed` is then `n`.
 extension Tick: Codable {
     private enum Key: String, CodingKey {
         case start = "t"
@@ -16,6 +16,7 @@ extension Tick: Codable {
     private enum CountKey: String, CodingKey {
         case requests = "n"
         case errors = "err"
+        case timed
         case candidateSlow = "over1"
         case stableSlow = "over"
         case verySlow = "over2"
@@ -49,6 +50,7 @@ extension Tick: Codable {
         return try Arm(
             requests: count(.requests),
             errors: count(.errors),
+            timed: counts.decodeIfPresent(Int.self, forKey: .timed),
             slow: count(key.slow),
             verySlow: key == .candidate ? count(.verySlow) : 0,
             handshakes: count(.handshakes),
@@ -75,6 +77,7 @@ extension Tick: Codable {
         var counts = container.nestedContainer(keyedBy: CountKey.self, forKey: key)
         try counts.encode(arm.requests, forKey: .requests)
         try counts.encode(arm.errors, forKey: .errors)
+        if arm.timed != arm.requests { try counts.encode(arm.timed, forKey: .timed) }
         try counts.encode(arm.slow, forKey: key.slow)
         if key == .candidate { try counts.encode(arm.verySlow, forKey: .verySlow) }
         try counts.encode(arm.handshakes, forKey: .handshakes)

@@ -8,6 +8,8 @@ public struct Tick: Hashable, Sendable {
         public let requests: Int
         /// Server errors and failures to answer; never a client's.
         public let errors: Int
+        /// Requests whose durations are known: the ones that `slow` and `verySlow` are parts of.
+        public let timed: Int
         public let slow: Int
         public let verySlow: Int
         /// WebSocket handshakes.
@@ -18,25 +20,28 @@ public struct Tick: Hashable, Sendable {
         public static let silent = Arm()
 
         private init() {
-            (requests, errors, slow, verySlow) = (0, 0, 0, 0)
+            (requests, errors, timed, slow, verySlow) = (0, 0, 0, 0, 0)
             (handshakes, failedHandshakes, exceptions) = (0, 0, 0)
         }
 
-        /// Refuses a count that is negative or above ``Tick/largestCount``.
+        /// Refuses a count that is negative or above ``Tick/largestCount``; `timed` is all requests unless told.
         public init(
             requests: Int,
             errors: Int = 0,
+            timed: Int? = nil,
             slow: Int = 0,
             verySlow: Int = 0,
             handshakes: Int = 0,
             failedHandshakes: Int = 0,
             exceptions: Int = 0
         ) throws(TickError) {
-            for count in [requests, errors, slow, verySlow, handshakes, failedHandshakes, exceptions] {
+            let timed = timed ?? requests
+            for count in [requests, errors, timed, slow, verySlow, handshakes, failedHandshakes, exceptions] {
                 guard (0...Tick.largestCount).contains(count) else { throw .impossibleCount(count) }
             }
             self.requests = requests
             self.errors = errors
+            self.timed = timed
             self.slow = slow
             self.verySlow = verySlow
             self.handshakes = handshakes

@@ -115,15 +115,15 @@ extension Configuration {
 
 extension Tick {
     var errors: ArmPair { pair(\.requests, \.errors) }
-    var slow: ArmPair { pair(\.requests, \.slow) }
+    var slow: ArmPair { pair(\.timed, \.slow) }
     var handshakes: ArmPair { pair(\.handshakes, \.failedHandshakes) }
     var exceptions: ArmPair { pair(\.requests, \.exceptions) }
 
     /// Above 1.40 τ on the candidate, above τ on the stable arm.
     var verySlow: ArmPair {
         ArmPair(
-            candidate: Tally(requests: candidate.requests, events: candidate.verySlow),
-            stable: Tally(requests: stable.requests, events: stable.slow)
+            candidate: Tally(requests: candidate.timed, events: candidate.verySlow),
+            stable: Tally(requests: stable.timed, events: stable.slow)
         )
     }
 

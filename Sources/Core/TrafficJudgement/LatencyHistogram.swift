@@ -44,6 +44,18 @@ public struct LatencyHistogram: Hashable, Sendable {
         return nil
     }
 
+    /// The middle of each bucket in use, in milliseconds, and how many requests it has; rising.
+    var durations: some Sequence<(milliseconds: Double, count: Int)> {
+        counts.indices.lazy.filter { counts[$0] > 0 }.map { index in
+            (Self.middle(of: lowest + index), counts[index])
+        }
+    }
+
+    /// How many took longer than `milliseconds`, to a bucket.
+    func count(above milliseconds: Double) -> Int {
+        durations.reduce(0) { $0 + ($1.milliseconds > milliseconds ? $1.count : 0) }
+    }
+
     // MARK: buckets
 
     private static let perOctave = 24

@@ -62,6 +62,11 @@ public struct MetricRule: Hashable, Sendable {
         self.isRequired = isRequired
     }
 
+    /// The rule without conditions that something else judges.
+    func without(instant noInstant: Bool = false, gradual noGradual: Bool = false) -> MetricRule {
+        MetricRule(name, metric, noInstant ? nil : instant, noGradual ? nil : gradual, warn, isRequired)
+    }
+
     private static func mismatch(_ metric: Metric, _ condition: Condition) -> String? {
         switch (metric, condition.limit) {
         case (.errorRate, .number), (.errorRate, .milliseconds):

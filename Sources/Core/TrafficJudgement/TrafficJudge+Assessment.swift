@@ -150,7 +150,7 @@ extension TrafficJudge {
         }
     }
 
-    private func whole(_ seconds: Double) -> Int { max(1, Int(min(seconds, 1e9).rounded())) }
+    func whole(_ seconds: Double) -> Int { max(1, Int(min(seconds, 1e9).rounded())) }
 }
 
 extension Condition {

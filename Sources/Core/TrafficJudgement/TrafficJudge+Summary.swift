@@ -9,6 +9,45 @@ extension TrafficJudge {
         return WatchSummary(text: parts.joined(separator: "; "), evidence: evidence())
     }
 
+    /// `error rate of green 30.0 % (6 of 20 requests in 2 s)`: of the last seconds, or of the whole watch.
+    var errorWords: String {
+        let isRecent = window.recent.candidate.requests >= needs.requests
+        let sample = isRecent ? window.recent.candidate : window.whole.candidate
+        let seconds = isRecent ? window.candidateSeconds : window.whole.seconds
+        return "error rate of \(candidate) \(Figure.percent(sample.errorRate ?? 0)) "
+            + "(\(Figure.count(sample.errors)) of \(Figure.count(sample.requests)) requests "
+            + "in \(whole(seconds)) s)"
+    }
+
+    /// The stable side's error rate of the same time as ``errorWords``.
+    var stableErrors: String {
+        let isRecent = window.recent.candidate.requests >= needs.requests
+        let sample = isRecent ? window.recent.stable : window.whole.stable
+        return sample.errorRate.map(Figure.percent) ?? "had no requests"
+    }
+
+    /// `p95 of green 80 ms (1,204 requests in 10 s), of blue 40 ms`.
+    var latencyWords: String {
+        func words(_ sample: TrafficSample) -> String {
+            sample.latencies.percentile(0.95).map(Figure.duration) ?? "unknown"
+        }
+        let recent = window.recent
+        let requests = Figure.count(recent.candidate.latencies.count)
+        return "p95 of \(candidate) \(words(recent.candidate)) (\(requests) requests in "
+            + "\(whole(window.candidateSeconds)) s), of \(stable) \(words(recent.stable))"
+    }
+
+    /// Whether the playbook asks for a latency, so that one must have been measured.
+    var requiresLatency: Bool {
+        rules.contains { rule in
+            guard rule.isRequired else { return false }
+            switch rule.metric {
+            case .latencyP95, .latencyP99: return true
+            case .errorRate, .gauge: return false
+            }
+        }
+    }
+
     private func describe(_ sample: TrafficSample, _ name: String) -> String {
         guard let rate = sample.errorRate else { return "\(name) no requests" }
         var text = "\(name) \(Figure.count(sample.requests)) requests, \(Figure.percent(rate)) errors"

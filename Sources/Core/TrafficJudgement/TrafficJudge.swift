@@ -163,8 +163,7 @@ public struct TrafficJudge: Hashable, Sendable {
             record.missing += 1
             record.lastReason = reason
             remarks.append(("gauge \(rule.name)", "no value of \(rule.name): \(reason)"))
-        case nil:
-            record.missing += 1
+        case nil: break
         }
     }
 }

@@ -13,7 +13,7 @@ public struct TrafficTick: Hashable, Sendable {
     }
 
     public var traffic: Traffic
-    /// By the name in ``MetricRule/Metric/gauge(_:)``.
+    /// By the name in ``MetricRule/Metric/gauge(_:)``; what was not due in this tick is not there.
     public var gauges: [String: Reading]
     /// The time since the tick before.
     public var seconds: Double
@@ -32,6 +32,26 @@ public struct Judgement: Hashable, Sendable {
         case fine
         case rollBack(String)
         case rollBackGradually(String)
+        /// Neither forward nor back while it lasts.
+        case hold(String)
+        /// The watch may end before its time: the candidate is good.
+        case endEarly(String)
+
+        var isRollback: Bool {
+            switch self {
+            case .rollBack, .rollBackGradually: true
+            case .fine, .hold, .endEarly: false
+            }
+        }
+
+        var reason: String? {
+            switch self {
+            case .fine: nil
+            case .rollBack(let reason), .rollBackGradually(let reason), .hold(let reason),
+                .endEarly(let reason):
+                reason
+            }
+        }
     }
 
     public var decision: Decision

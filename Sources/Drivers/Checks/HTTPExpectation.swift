@@ -12,11 +12,16 @@ struct HTTPExpectation: Hashable, Sendable {
     var body: BodyPattern?
     var within: Span?
 
-    static func read(_ value: Parameter, diagnostics: Diagnostics) -> HTTPExpectation {
+    /// `status` is what counts where the playbook names none.
+    static func read(
+        _ value: Parameter,
+        status usual: StatusExpectation = .success,
+        diagnostics: Diagnostics
+    ) -> HTTPExpectation {
         var reader = MapReader(value, "`expect`", diagnostics: diagnostics)
-        var result = HTTPExpectation()
+        var result = HTTPExpectation(status: usual)
         if let status = reader.optional("status") {
-            result.status = StatusExpectation.read(status, with: reader) ?? .success
+            result.status = StatusExpectation.read(status, with: reader) ?? usual
         }
         if let headers = reader.optional("headers") {
             result.headers = NamedTemplate.readHeaders(headers, diagnostics: diagnostics)

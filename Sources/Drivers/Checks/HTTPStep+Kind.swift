@@ -17,70 +17,88 @@ extension HTTPStep {
         }
     }
 
+    private static let oneMethod = #"""
+        "oneOf": [
+          { "required": ["get"] }, { "required": ["post"] }, { "required": ["put"] },
+          { "required": ["patch"] }, { "required": ["delete"] }, { "required": ["head"] }
+        ]
+        """#
+
+    /// What a login has, too.
+    private static let requestProperties = #"""
+        "get": { "type": "string", "description": "A path, or a whole http or https URL." },
+        "post": { "type": "string" },
+        "put": { "type": "string" },
+        "patch": { "type": "string" },
+        "delete": { "type": "string" },
+        "head": { "type": "string" },
+        "via": {
+          "enum": ["candidate", "stable", "public", "balancer"],
+          "default": "candidate",
+          "description": "Where a path goes. balancer: to this host's port of public_url, with its Host and SNI."
+        },
+        "headers": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },
+        "body": { "type": "string" },
+        "json": { "description": "Sent as JSON; values in quotes stay texts." },
+        "form": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },
+        "bearer": { "type": "string" },
+        "basic": {
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["user", "password"],
+          "properties": { "user": { "type": "string" }, "password": { "type": "string" } }
+        },
+        "expect": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "status": {
+              "description": "200, 2xx or a list of them; 2xx when absent.",
+              "anyOf": [
+                { "type": "integer", "minimum": 100, "maximum": 599 },
+                { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" },
+                {
+                  "type": "array",
+                  "minItems": 1,
+                  "items": {
+                    "anyOf": [
+                      { "type": "integer", "minimum": 100, "maximum": 599 },
+                      { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" }
+                    ]
+                  }
+                }
+              ]
+            },
+            "headers": {
+              "description": "The whole value, or the part before its first semicolon; \"> 10\" compares numbers.",
+              "type": "object",
+              "additionalProperties": { "type": ["string", "number", "boolean"] }
+            },
+            "json": {
+              "description": "Paths such as a.b[0].c with a value, or a condition such as \"< 100\".",
+              "type": "object"
+            },
+            "body": { "type": "string", "description": "A regular expression that matches somewhere." },
+            "within": { "type": "string", "description": "Such as 250ms or 2s." }
+          }
+        }
+        """#
+
     static let schema = #"""
         {
           "description": "One HTTP request and what its answer should be.",
           "type": "object",
           "additionalProperties": false,
-          "oneOf": [
-            { "required": ["get"] }, { "required": ["post"] }, { "required": ["put"] },
-            { "required": ["patch"] }, { "required": ["delete"] }, { "required": ["head"] }
-          ],
+          \#(oneMethod),
           "properties": {
-            "get": { "type": "string", "description": "A path, or a whole http or https URL." },
-            "post": { "type": "string" },
-            "put": { "type": "string" },
-            "patch": { "type": "string" },
-            "delete": { "type": "string" },
-            "head": { "type": "string" },
-            "via": {
-              "enum": ["candidate", "stable", "public", "balancer"],
-              "default": "candidate",
-              "description": "Where a path goes. balancer: to this host's port of public_url, with its Host and SNI."
-            },
-            "headers": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },
-            "body": { "type": "string" },
-            "json": { "description": "Sent as JSON; values in quotes stay texts." },
-            "form": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },
-            "bearer": { "type": "string" },
-            "basic": {
+            \#(requestProperties),
+            "login": {
+              "description": "A request that is made first, to the same place; its cookies are kept.",
               "type": "object",
               "additionalProperties": false,
-              "required": ["user", "password"],
-              "properties": { "user": { "type": "string" }, "password": { "type": "string" } }
-            },
-            "expect": {
-              "type": "object",
-              "additionalProperties": false,
+              \#(oneMethod),
               "properties": {
-                "status": {
-                  "description": "200, 2xx or a list of them; 2xx when absent.",
-                  "anyOf": [
-                    { "type": "integer", "minimum": 100, "maximum": 599 },
-                    { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" },
-                    {
-                      "type": "array",
-                      "minItems": 1,
-                      "items": {
-                        "anyOf": [
-                          { "type": "integer", "minimum": 100, "maximum": 599 },
-                          { "type": "string", "pattern": "^([1-5][xX][xX]|[1-5][0-9][0-9])$" }
-                        ]
-                      }
-                    }
-                  ]
-                },
-                "headers": {
-                  "description": "The whole value, or the part before its first semicolon; \"> 10\" compares numbers.",
-                  "type": "object",
-                  "additionalProperties": { "type": ["string", "number", "boolean"] }
-                },
-                "json": {
-                  "description": "Paths such as a.b[0].c with a value, or a condition such as \"< 100\".",
-                  "type": "object"
-                },
-                "body": { "type": "string", "description": "A regular expression that matches somewhere." },
-                "within": { "type": "string", "description": "Such as 250ms or 2s." }
+                \#(requestProperties)
               }
             },
             "capture": {

@@ -16,6 +16,8 @@ package struct HTTPStep: StepAction {
     var authorization: RequestAuthorization?
     var expectation = HTTPExpectation()
     var captures: [Capture] = []
+    /// A request that is made first; its cookies go with this one.
+    var login: (any StepAction)?
     let client: HTTPClient
     let jars: CookieJars
 
@@ -28,10 +30,28 @@ package struct HTTPStep: StepAction {
 
     package var references: [Reference] {
         target.address.references + headers.flatMap(\.value.references) + (body?.references ?? [])
-            + (authorization?.references ?? []) + expectation.references
+            + (authorization?.references ?? []) + expectation.references + (login?.references ?? [])
     }
 
     package func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
+        guard let login else { return try await exchange(attempt) }
+        let start = ContinuousClock.now
+        do throws(StepFailure) {
+            _ = try await login.perform(attempt)
+        } catch {
+            throw StepFailure(
+                "the login failed, and \(method) \(self.target.address.source) was not sent\n\(error.message)",
+                isTransient: error.isTransient
+            )
+        }
+        let left = attempt.deadline.milliseconds - Int64((ContinuousClock.now - start).wholeMilliseconds)
+        guard left > 0 else {
+            throw StepFailure("the login took all of \(attempt.deadline), and nothing else was sent")
+        }
+        return try await exchange(attempt.with(deadline: .milliseconds(left)))
+    }
+
+    private func exchange(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
         let target = try target.resolved(in: attempt.values)
         var request = try makeRequest(to: target, values: attempt.values)
         let report = HTTPFailureReport(

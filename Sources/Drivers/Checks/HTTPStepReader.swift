@@ -10,9 +10,12 @@ struct HTTPStepReader {
     private let context: StepContext
     private let diagnostics: Diagnostics
     private let isMapping: Bool
+    /// The key of the step, for messages.
+    private let what: String
 
-    init(_ value: Parameter, context: StepContext, diagnostics: Diagnostics) {
-        reader = MapReader(value, "`http`", diagnostics: diagnostics)
+    init(_ value: Parameter, _ what: String = "http", context: StepContext, diagnostics: Diagnostics) {
+        reader = MapReader(value, "`\(what)`", diagnostics: diagnostics)
+        self.what = what
         if case .map = value { isMapping = true } else { isMapping = false }
         self.context = context
         self.diagnostics = diagnostics
@@ -23,20 +26,58 @@ struct HTTPStepReader {
         let before = diagnostics.all.count
         let request = readRequestLine()
         let route = HTTPTarget.readRoute(&reader, phase: context.phase)
+        let login = reader.optional("login")
+            .flatMap { readLogin($0, goes: route, client: client, jars: jars) }
+        var step = readRequest(request, goes: route, client: client, jars: jars)
+        step?.captures = readCaptures()
+        step?.login = login
+        reader.finish()
+        return diagnostics.all.count == before ? step : nil
+    }
+
+    /// The request that comes first: it goes where the step's own goes unless it says something else.
+    ///
+    /// An answer with a redirect is what most forms give to who is let in, and to who is not.
+    private func readLogin(
+        _ value: Parameter,
+        goes usual: HTTPTarget.ReadRoute,
+        client: HTTPClient,
+        jars: CookieJars
+    ) -> HTTPStep? {
+        var login = HTTPStepReader(value, "login", context: context, diagnostics: diagnostics)
+        let request = login.readRequestLine()
+        var route = HTTPTarget.readRoute(&login.reader, phase: context.phase)
+        if route.position == nil { route = HTTPTarget.ReadRoute(route: usual.route, position: nil) }
+        let step = login.readRequest(
+            request,
+            goes: route,
+            status: StatusExpectation(ranges: [200...399]),
+            client: client,
+            jars: jars
+        )
+        login.reader.finish()
+        return step
+    }
+
+    /// Everything that a login has, too.
+    private mutating func readRequest(
+        _ request: (method: String, address: Template)?,
+        goes route: HTTPTarget.ReadRoute,
+        status: StatusExpectation = .success,
+        client: HTTPClient,
+        jars: CookieJars
+    ) -> HTTPStep? {
         let headers =
             reader.optional("headers")
             .map { NamedTemplate.readHeaders($0, diagnostics: diagnostics) } ?? []
         let body = readBody(method: request?.method)
-        let authorization = RequestAuthorization.read(&reader, "http")
+        let authorization = RequestAuthorization.read(&reader, what)
         let expectation =
             reader.optional("expect")
-            .map { HTTPExpectation.read($0, diagnostics: diagnostics) } ?? HTTPExpectation()
-        let captures = readCaptures()
-        reader.finish()
-        if let request {
-            HTTPTarget.check(request.address, goes: route, context: context, diagnostics: diagnostics)
-        }
-        guard let request, diagnostics.all.count == before else { return nil }
+            .map { HTTPExpectation.read($0, status: status, diagnostics: diagnostics) }
+            ?? HTTPExpectation(status: status)
+        guard let request else { return nil }
+        HTTPTarget.check(request.address, goes: route, context: context, diagnostics: diagnostics)
         let target = HTTPTarget(address: request.address, route: route.route, publicURL: context.publicURL)
         return HTTPStep(
             method: request.method.uppercased(),
@@ -45,7 +86,6 @@ struct HTTPStepReader {
             body: body,
             authorization: authorization,
             expectation: expectation,
-            captures: captures,
             client: client,
             jars: jars
         )
@@ -60,14 +100,14 @@ struct HTTPStepReader {
         guard let first = found.first else {
             // A value that is no mapping has been reported already, and a misspelt method will be.
             if isMapping, !hasMisspeltMethod {
-                diagnostics.report(reader.position, "`http` needs one of \(names)")
+                diagnostics.report(reader.position, "`\(what)` needs one of \(names)")
             }
             return nil
         }
         for extra in found.dropFirst() {
             diagnostics.report(
                 extra.value.position,
-                "`http` takes one of \(names), and has `\(first.method)` already"
+                "`\(what)` takes one of \(names), and has `\(first.method)` already"
             )
         }
         return reader.template(of: first.value, first.method).map { (first.method, $0) }
@@ -86,7 +126,7 @@ struct HTTPStepReader {
         for extra in found.dropFirst() {
             diagnostics.report(
                 extra.value.position,
-                "`http` takes one of `body`, `json`, `form`, and has `\(first.key)` already"
+                "`\(what)` takes one of `body`, `json`, `form`, and has `\(first.key)` already"
             )
         }
         if let method, method == "get" || method == "head" {

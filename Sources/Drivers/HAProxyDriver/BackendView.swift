@@ -1,6 +1,7 @@
 import DeployCore
 import DeployPorts
 import HAProxyConfig
+import SafeFile
 import TrafficShares
 
 /// One backend of a file, with its servers sorted by environment.
@@ -137,6 +138,13 @@ struct BackendView: Sendable {
         }
         edited.set(assignments, in: backend.handle)
         return edited.bytes
+    }
+
+    /// SHA-256 of the text with all these weights alike: texts that share it differ in nothing else.
+    var outline: String {
+        get throws(LoadBalancerError) {
+            Digest.sha256(try text(with: Dictionary(names.map { ($0, 1) }) { first, _ in first }))
+        }
     }
 
     private func proportion(

@@ -25,6 +25,8 @@ struct FileStamp: Hashable, Sendable {
         guard Self.nanoseconds(now) - changed > Self.grain else { return nil }
     }
 
+    var text: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
+
     /// The kernel's clock for files ticks every 10 ms at most.
     private static let grain: Int64 = 100_000_000
 

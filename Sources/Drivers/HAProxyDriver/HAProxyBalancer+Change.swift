@@ -16,8 +16,7 @@ extension HAProxyBalancer {
         let lock = try await keeper.lock(within: MarkKeeper.patience)
         defer { lock.release() }
         let runtime = runtime(layout)
-        try await runtime.checkLevel()
-        let seen = try await look(runtime, layout)
+        let seen = try await look(runtime, layout, asAdmin: true)
         memory.withLock { if $0.process == nil { $0.process = seen.process } }
         let change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             try prepare(split, token, keeper, layout, seen, isReturn: isReturn)
@@ -86,9 +85,6 @@ extension HAProxyBalancer {
         let now = layout.map { self.split(running: seen, $0) } ?? view.split(running: servers)
         try remember(remembered, keeper)
         let previousBefore = try keeper.previousText(mark)
-        var raised = mark
-        raised.token = token
-        raised.service = settings.service
         var opened = try keeper.opened(
             mark,
             token: token,
@@ -99,24 +95,32 @@ extension HAProxyBalancer {
             script: rescueScript(keeper, view, servers, layout, now)
         )
         // What is new about the text alone can wait for the text.
-        let canWait = opened == mark
+        let canWait = opened == OpenedMark(mark)
         let after = try view.text(with: weights)
         opened.written = Digest.sha256(after)
         if !canWait { try keeper.save(opened) }
-        let edit = HAProxyChange.FileEdit(path: contents.path, before: contents, after: after)
         return HAProxyChange(
             keeper: keeper,
             layout: layout,
-            files: [edit] + (try shareEdits(layout, to: split, keeper)),
+            files: [HAProxyChange.FileEdit(path: contents.path, before: contents, after: after)]
+                + (try shareEdits(layout, to: split, keeper)),
+            outline: try view.outline,
             split: split,
             weights: weights,
             order: layout.map { .share($0.code(split)) } ?? .weights(weights),
             running: running(seen, servers, weights, layout),
-            raisesCandidate: raises(split, from: now, stable: opened.stable),
-            mark: opened,
-            markBefore: raised,
+            raisesCandidate: raises(split, from: now, stable: opened.mark.stable),
+            mark: opened.mark,
+            markBefore: raised(mark, to: token),
             previousBefore: previousBefore
         )
+    }
+
+    private func raised(_ mark: BalancerMark, to token: FencingToken) -> BalancerMark {
+        var mark = mark
+        mark.token = token
+        mark.service = settings.service
+        return mark
     }
 
     private func check(
@@ -158,7 +162,7 @@ extension HAProxyBalancer {
             return
         }
         let isAccepted = memory.withLock { $0.accepted.contains(before.digest) }
-        if !isAccepted { try await test(edit.after, change.keeper) }
+        if !isAccepted { try await testOnce(edit.after, outline: change.outline, change.keeper) }
         memory.withLock { memory in
             // Two texts are enough: the one in force and the next.
             if memory.accepted.count > 16 { memory.accepted = [before.digest] }
@@ -216,9 +220,7 @@ extension HAProxyBalancer {
                 if !seen.isStopping, order.isKept(by: seen, settings) { return seen }
             } catch {
                 // A socket changes hands during a reload.
-                guard case .unreachable = error, MonotonicClock.milliseconds() - start < Self.gap else {
-                    throw error
-                }
+                guard MonotonicClock.milliseconds() - start < Self.patience(with: error) else { throw error }
             }
             guard MonotonicClock.milliseconds() - start < Self.applyBudget else {
                 throw .unreachable("HAProxy does not keep what it is given at \(settings.socket)")
@@ -231,6 +233,16 @@ extension HAProxyBalancer {
     private static let applyBudget: Int64 = 3000
     /// How long nobody may answer, in milliseconds.
     private static let gap: Int64 = 200
+
+    /// How long an error may be that of a reload, in milliseconds.
+    private static func patience(with error: LoadBalancerError) -> Int64 {
+        switch error {
+        case .unreachable: gap
+        // Said by a process that was told to end after we had looked at it.
+        case .rejected(let complaint) where complaint.contains("Proxy is disabled"): applyBudget
+        default: 0
+        }
+    }
 
     private func putBack(
         _ change: HAProxyChange,

@@ -7,12 +7,49 @@ extension HAProxyBalancer {
     package func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int {
         let keeper = try keeper()
         let (_, view) = try await readFile(keeper.file)
-        return try await count(try servers(of: environment, view, try layout(keeper.file)))
+        let running = try await count(try servers(of: environment, view, try layout(keeper.file)))
+        let old = try await oldProcesses()
+        return running
+            + (await BlockingWork.run { [self] in old?.connections(to: addresses(environment)) } ?? 0)
+    }
+
+    /// How many processes from before a reload hold how many connections to the environments, or that this
+    /// cannot be told; `nil` when they hold none.
+    ///
+    /// They are a part of ``connections(to:)``.
+    func oldProcessesRemark(besides current: Int) async -> String? {
+        await BlockingWork.run { [self] in
+            guard let old = OldProcesses(besides: current) else { return nil }
+            let who = old.count == 1 ? "1 old process" : "\(old.count) old processes"
+            var counts: [String] = []
+            for spec in settings.environments {
+                guard let count = old.connections(to: spec.servers) else {
+                    return
+                        "\(who) of HAProxy from before a reload may still serve connections, and they are not counted: only root and the processes' own user may"
+                }
+                if count > 0 { counts.append("\(count) to \(spec.name)") }
+            }
+            guard !counts.isEmpty else { return nil }
+            return
+                "\(who) of HAProxy with connections from before a reload: \(counts.joined(separator: " and "))"
+        }
+    }
+
+    private func oldProcesses() async throws(LoadBalancerError) -> OldProcesses? {
+        let answer = try await HAProxyRuntime(socket: settings.socket, backends: []).ask("show info")
+        let line = answer.split(separator: "\n").first { $0.hasPrefix("Pid: ") }
+        guard let current = line.flatMap({ Int($0.dropFirst("Pid: ".count)) }) else { return nil }
+        return await BlockingWork.run { OldProcesses(besides: current) }
+    }
+
+    private func addresses(_ environment: EnvironmentName) -> [String] {
+        settings.environments.first { $0.name == environment }?.servers ?? []
     }
 
     /// Ends what the environment's servers still have; what comes in meanwhile is ended too.
     ///
-    /// The sessions of an old process, from before a reload, are not among them.
+    /// The sessions of an old process, from before a reload, are not among them: they are counted, and only end by
+    /// themselves.
     package func closeConnections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int? {
         let keeper = try keeper()
         let (_, view) = try await readFile(keeper.file)

@@ -4,29 +4,33 @@ import DeployPorts
 import SafeFile
 
 extension HAProxyBalancer {
+    var testCommand: [String] { settings.test ?? ["haproxy", "-c", "-q", "-f", settings.file] }
+
     /// Tests a text by a file beside the real one.
     ///
-    /// A command that does not name the file cannot test another: then nothing is tested.
-    func test(_ text: [UInt8], _ keeper: MarkKeeper) async throws(LoadBalancerError) {
-        let command = settings.test ?? ["haproxy", "-c", "-q", "-f", settings.file]
+    /// A command that does not name the file cannot test another: then nothing is tested, and false is
+    /// returned.
+    @discardableResult
+    func test(_ text: [UInt8], _ keeper: MarkKeeper) async throws(LoadBalancerError) -> Bool {
+        let command = testCommand
         let isFile = command.map { $0 == settings.file || $0 == keeper.file.path }
-        guard isFile.contains(true) else { return }
+        guard isFile.contains(true) else { return false }
         let trial = keeper.file.sidePath("trial")
         try await BlockingWork.run { () throws(LoadBalancerError) in
             try translated { () throws(FileProblem) in
                 try keeper.file.prepare()
-                try keeper.file.setSide(trial, text)
+                try keeper.file.setSide(trial, text, durability: .never)
             }
         }
         let words = zip(command, isFile).map { $1 ? trial : $0 }
         let result = await outcome(of: words)
-        try? keeper.file.setSide(trial, nil)
+        try? keeper.file.setSide(trial, nil, durability: .never)
         switch result {
         case .success(let outcome):
-            guard outcome.status != .exited(0) else { return }
+            guard outcome.status != .exited(0) else { return true }
             let output = outcome.output.replacing(trial, with: keeper.file.path)
             throw .rejected(complaint: "\(command.joined(separator: " ")): \(end(outcome))\n\(output)")
-        case .failure(.notFound) where settings.test == nil: return
+        case .failure(.notFound) where settings.test == nil: return false
         case .failure(let error):
             let line = command.joined(separator: " ")
             throw .misconfigured("\(error.message); the balancer's key `test` names the command `\(line)`")

@@ -66,7 +66,14 @@ package final class HAProxyBalancer: LoadBalancer {
         let layout = try layout(keeper.file)
         let (digest, view) = try await readFile(keeper.file)
         let seen = try await look(runtime(layout), layout)
-        return try observation(digest, view, seen, layout, keeper)
+        let observation = try observation(digest, view, seen, layout, keeper)
+        guard let remark = await oldProcessesRemark(besides: seen.process.id) else { return observation }
+        return BalancerObservation(
+            split: observation.split,
+            fileSplit: observation.fileSplit,
+            fileDigest: observation.fileDigest,
+            remarks: observation.remarks + [remark]
+        )
     }
 
     /// The file as it is now, read only when it changed.
@@ -151,12 +158,11 @@ package final class HAProxyBalancer: LoadBalancer {
         }
         let view = try BackendView(contents.bytes, path: contents.path, settings: settings)
         let runtime = runtime(layout)
-        try await runtime.checkLevel()
-        let seen = try await look(runtime, layout)
+        let seen = try await look(runtime, layout, asAdmin: true)
         try view.check(running: view.running(seen))
         if let layout { try checkInstalled(contents, view, layout, keeper) }
         do throws(LoadBalancerError) {
-            try await test(contents.bytes, keeper)
+            try await test(contents.bytes, outline: try view.outline, keeper)
         } catch {
             guard case .rejected(let complaint) = error else { throw error }
             throw .misconfigured("the configuration as it stands is not valid:\n\(complaint)")

@@ -9,6 +9,8 @@ struct HAProxyChange: Sendable {
     let layout: MapLayout?
     /// The configuration, and in mode `map` the share map.
     var files: [FileEdit]
+    /// What of the configuration no weight changes.
+    let outline: String
     let split: Split
     /// The weights for the configuration, by server.
     let weights: [String: Int]

@@ -23,15 +23,36 @@ struct HAProxyRuntime: Sendable {
             try await order(Array(rest.prefix(Self.batch)))
             rest = rest.dropFirst(Self.batch)
         }
+        let (said, answer) = try await converse(Array(rest), orders: Array(rest))
+        guard said.allSatisfy(\.isWhitespace) else { throw failure(Array(rest), String(said)) }
+        return try await view(answer)
+    }
+
+    /// What the process has, from a socket through which weights and maps may be set; any other is refused.
+    func lookAsAdmin() async throws(LoadBalancerError) -> RuntimeView {
+        let (said, answer) = try await converse(["show cli level"], orders: [])
+        try check(level: said)
+        return try await view(answer)
+    }
+
+    /// Gives `commands` and looks; returns what they answered, and what was seen.
+    ///
+    /// An answer that makes no sense is blamed on `orders`, those of them that change something.
+    private func converse(
+        _ commands: [String],
+        orders: [String]
+    ) async throws(LoadBalancerError) -> (said: Substring, seen: Substring) {
         var looking = ["show info"]
         if let map { looking.append("show map \(map.path)") }
         looking += backends.map { "show servers state \($0)" }
-        let answer = try await ask((rest + looking).joined(separator: ";"))
-        guard let start = answer.firstRange(of: "Name: ") else { throw failure(Array(rest), answer) }
-        let said = answer[..<start.lowerBound]
-        guard said.allSatisfy(\.isWhitespace) else { throw failure(Array(rest), String(said)) }
-        guard let view = RuntimeView.parse(answer[start.lowerBound...], key: map?.key ?? "") else {
-            throw .unreachable(odd(answer))
+        let answer = try await ask((commands + looking).joined(separator: ";"))
+        guard let start = answer.firstRange(of: "Name: ") else { throw failure(orders, answer) }
+        return (answer[..<start.lowerBound], answer[start.lowerBound...])
+    }
+
+    private func view(_ answer: Substring) async throws(LoadBalancerError) -> RuntimeView {
+        guard let view = RuntimeView.parse(answer, key: map?.key ?? "") else {
+            throw .unreachable(odd(String(answer)))
         }
         if let missing = backends.first(where: { view.servers[$0] == nil }) {
             throw .misconfigured(
@@ -49,7 +70,11 @@ struct HAProxyRuntime: Sendable {
 
     /// Refuses a socket through which weights and maps may not be set.
     func checkLevel() async throws(LoadBalancerError) {
-        let level = try await ask("show cli level").split(whereSeparator: \.isWhitespace).first ?? ""
+        try check(level: Substring(try await ask("show cli level")))
+    }
+
+    private func check(level answer: Substring) throws(LoadBalancerError) {
+        let level = answer.split(whereSeparator: \.isWhitespace).first ?? ""
         guard level != "admin" else { return }
         throw .forbidden(tooLow(String(level)))
     }

@@ -136,7 +136,7 @@ package struct HAProxySettings: Hashable, Sendable {
               "description": "The command that tests the file; haproxy -c -q -f FILE by default."},
             "reload": {"type": "array", "items": {"type": "string"}, "minItems": 1,
               "description": "The command that reloads HAProxy when mode map is installed; SIGUSR2 to its master process by default."},
-            "log": {"type": "string", "description": "Where HAProxy sends its log."}
+            "log": {"type": "string", "description": "Where HAProxy sends its log: unix:/PATH, udp:127.0.0.1:PORT or a file."}
           },
           "additionalProperties": false
         }

@@ -13,6 +13,8 @@ struct AccessLogLine: Hashable, Sendable {
     let upstreamStatus: Int?
     /// How long that server took; `nil` when it did not answer.
     let milliseconds: Double?
+    /// Whether nginx asked another server after it, or the same one again.
+    let hasMoreAttempts: Bool
 
     /// Reads the object that begins with the first `{`, so that a syslog header may stand before it.
     ///
@@ -24,7 +26,7 @@ struct AccessLogLine: Hashable, Sendable {
         var (address, upstream, time): (Range<Int>?, Range<Int>?, Range<Int>?)
         while let entry = scanner.next() {
             switch scanner.twoByteKey(entry.key) {
-            case "st": status = Self.number(bytes[entry.value])
+            case "st": status = DecimalText.number(bytes[entry.value])
             case "ua": address = Self.first(entry.value, bytes)
             case "us": upstream = Self.first(entry.value, bytes)
             case "ut": time = Self.first(entry.value, bytes)
@@ -34,36 +36,15 @@ struct AccessLogLine: Hashable, Sendable {
         guard scanner.isComplete, let status, let address, let upstream else { return nil }
         self.status = status
         self.address = String(decoding: bytes[address], as: UTF8.self)
-        upstreamStatus = Self.number(bytes[upstream])
-        milliseconds = time.flatMap { Self.seconds(bytes[$0]) }.map { $0 * 1000 }
+        upstreamStatus = DecimalText.number(bytes[upstream])
+        hasMoreAttempts = [UInt8(ascii: ","), UInt8(ascii: " ")].contains(bytes[upstream.upperBound])
+        milliseconds = time.flatMap { DecimalText.seconds(bytes[$0]) }.map { $0 * 1000 }
     }
 
     /// The part of `range` before the first comma or space.
     private static func first(_ range: Range<Int>, _ bytes: UnsafeBufferPointer<UInt8>) -> Range<Int> {
         let end = bytes[range].firstIndex { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }
         return range.lowerBound..<(end ?? range.upperBound)
-    }
-
-    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int? {
-        guard !digits.isEmpty, digits.count < 10 else { return nil }
-        var value = 0
-        for byte in digits {
-            guard case UInt8(ascii: "0")...UInt8(ascii: "9") = byte else { return nil }
-            value = value * 10 + Int(byte - UInt8(ascii: "0"))
-        }
-        return value
-    }
-
-    /// nginx writes seconds with three decimal places.
-    private static func seconds(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Double? {
-        let point = text.firstIndex(of: UInt8(ascii: ".")) ?? text.endIndex
-        guard let whole = number(text[..<point]) else { return nil }
-        guard point < text.endIndex else { return Double(whole) }
-        let digits = text[(point + 1)...]
-        guard let part = number(digits) else { return nil }
-        var scale = 1.0
-        for _ in digits { scale *= 10 }
-        return Double(whole) + Double(part) / scale
     }
 }
 

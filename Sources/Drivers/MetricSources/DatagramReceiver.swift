@@ -14,6 +14,11 @@ final class DatagramReceiver: Sendable {
     /// The socket file that we made; `nil` for UDP.
     private let file: SocketFile?
     private let ending = Mutex<Ending>(.running)
+    /// How many datagrams the queue of a Unix socket holds; `nil` for UDP, whose queue is bounded by bytes.
+    private let queueLength: Int?
+    private let fullQueues = Mutex(0)
+    /// Drops that were reported.
+    private let reportedDrops = Mutex(0)
 
     private enum Ending {
         case running
@@ -31,9 +36,11 @@ final class DatagramReceiver: Sendable {
             switch place {
             case .unix(let path):
                 file = try SocketFile(path, bound: descriptor)
+                queueLength = Self.unixQueueLength()
             case .udp(let port):
                 try Self.bind(descriptor, port)
                 file = nil
+                queueLength = nil
             case .file: throw .unusable("\(place) is a file, not a socket")
             }
         } catch {
@@ -82,6 +89,21 @@ final class DatagramReceiver: Sendable {
         for number in [descriptor, wake.reading, wake.writing] { close(number) }
     }
 
+    /// What was lost since the last call: the kernel counts what it drops of UDP; of a Unix socket's it only
+    /// shows that the queue was full.
+    func takeLoss() -> LogLoss {
+        let full = fullQueues.withLock { count -> Int in
+            defer { count = 0 }
+            return count
+        }
+        let dropped = reportedDrops.withLock { reported -> Int in
+            let now = dropsSoFar
+            defer { reported = now }
+            return max(0, now - reported)
+        }
+        return LogLoss(dropped: dropped, fullQueues: full)
+    }
+
     // MARK: thread
 
     private func run(_ receive: (UnsafeBufferPointer<UInt8>) -> Void) {
@@ -94,11 +116,14 @@ final class DatagramReceiver: Sendable {
             guard poll(&entries, 2, -1) >= 0 || errno == EINTR else { return }
             if entries[1].revents != 0 { return }
             // Looks at `wake` again from time to time, however fast datagrams come.
-            for _ in 0..<1000 {
+            var inOneGo = 0
+            while inOneGo < 1000 {
                 let count = recv(descriptor, &buffer, buffer.count, 0)
                 guard count >= 0 else { break }
+                inOneGo += 1
                 buffer.withUnsafeBufferPointer { receive(UnsafeBufferPointer(rebasing: $0[..<count])) }
             }
+            if let queueLength, inOneGo > queueLength { fullQueues.withLock { $0 += 1 } }
         }
     }
 
@@ -120,6 +145,21 @@ final class DatagramReceiver: Sendable {
         if setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, length) != 0 {
             _ = setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, length)
         }
+    }
+
+    private static func unixQueueLength() -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/sys/net/unix/max_dgram_qlen", encoding: .utf8)
+        else { return nil }
+        return Int(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    /// The last of the nine counters of SO_MEMINFO (Linux 4.12 and later).
+    private var dropsSoFar: Int {
+        let meminfo: Int32 = 55
+        var counters = [UInt32](repeating: 0, count: 9)
+        var length = socklen_t(counters.count * MemoryLayout<UInt32>.size)
+        let code = getsockopt(descriptor, SOL_SOCKET, meminfo, &counters, &length)
+        return code == 0 ? Int(counters[8]) : 0
     }
 
     private static func bind(_ descriptor: Int32, _ port: UInt16) throws(MetricsError) {

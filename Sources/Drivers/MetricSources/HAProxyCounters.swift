@@ -4,7 +4,14 @@ struct HAProxyCounters: Hashable, Sendable {
     struct Server: Hashable, Sendable {
         /// Requests that the server was given, whether or not it answered them.
         var requests: Int
+        /// Failures that HAProxy counts as such: 5xx, no connection, no answer, given to another server.
         var errors: Int
+        /// Attempts that were repeated at this server and are in no other counter.
+        var repeated: Int
+        /// Requests that were given to another server after they had failed here.
+        var redispatched: Int
+        /// Connections that the client ended.
+        var abandoned: Int
     }
 
     /// What the answer lacked.
@@ -14,6 +21,8 @@ struct HAProxyCounters: Hashable, Sendable {
 
     /// The process's id: another one began its counters anew.
     let pid: Int
+    /// Log lines that HAProxy could not send since the process began.
+    let droppedLogs: Int
     /// By `backend/server`.
     let servers: [String: Server]
 
@@ -36,6 +45,8 @@ struct HAProxyCounters: Hashable, Sendable {
             servers["\(backend)/\(name)"] = server
         }
         self.pid = pid
+        let dropped = lines.first { $0.hasPrefix("DroppedLogs: ") }
+        droppedLogs = dropped.flatMap { Int($0.dropFirst(13)) } ?? 0
         self.servers = servers
     }
 
@@ -72,16 +83,29 @@ extension HAProxyCounters.Server {
     /// HAProxy's own 502 or 503 are in `econ` and `eresp`, and those it gave to another server instead are in
     /// `wredis`.
     ///
-    /// In TCP mode `stot` counts every attempt, so retries are taken off.
+    /// `stot` counts every attempt. In HTTP mode what it has over the requests that ended and `scur`, those
+    /// that have not, was tried again here; `wretr` bounds it, and would count a request that is repeated for
+    /// its answer (`retry-on`) twice. In TCP mode retries are taken off `stot`.
     fileprivate init?(_ row: [String: String]) {
         func count(_ column: String) -> Int { row[column].flatMap { Int($0) } ?? 0 }
         let failed = count("econ") + count("eresp") + count("wredis")
+        let requests: Int
+        let repeated: Int
         if row["mode"] == "tcp" {
-            guard row["stot"].flatMap({ Int($0) }) != nil else { return nil }
-            self.init(requests: count("stot") - count("wretr"), errors: failed)
+            guard let attempts = row["stot"].flatMap({ Int($0) }) else { return nil }
+            requests = attempts - count("wretr")
+            repeated = count("wretr")
         } else {
             guard let answered = row["req_tot"].flatMap({ Int($0) }) else { return nil }
-            self.init(requests: answered + failed, errors: count("hrsp_5xx") + failed)
+            requests = answered + failed
+            repeated = min(count("wretr"), max(0, count("stot") - count("scur") - requests))
         }
+        self.init(
+            requests: requests,
+            errors: row["mode"] == "tcp" ? failed : count("hrsp_5xx") + failed,
+            repeated: repeated,
+            redispatched: count("wredis"),
+            abandoned: count("cli_abrt")
+        )
     }
 }

@@ -3,19 +3,25 @@ package import DeployPorts
 package import TrafficJudgement
 import UnixSocket
 
-/// Requests and errors per environment from the differences of HAProxy's own counters.
+/// Requests and errors per environment from the differences of HAProxy's own counters, and durations from its
+/// log where it sends one.
 ///
 /// A second in which the counters began anew (a reload, a restart, `clear counters`) is no evidence, never a
-/// negative number. HAProxy keeps only a mean duration per server, so the samples hold no latencies.
+/// negative number. HAProxy keeps only a mean duration per server: without a log the samples hold no
+/// latencies. A log line lost costs a duration, never a request or an error.
 package actor HAProxyStatsSource: MetricsSource {
     package nonisolated let name: String
     private let socket: String
     private let backends: [EnvironmentName: String]
     private let wanted: [EnvironmentName: [String]]
     private let milliseconds: Int
+    private let log: LogPlace?
     /// `backend/server` by environment, once they are known.
     private var owners: [EnvironmentName: [String]]?
     private var last: HAProxyCounters?
+    private var ledgers: [String: HAProxyLedger] = [:]
+    private var feed: LogFeed<HAProxyLogTally>?
+    private var lacking: String?
 
     /// `backends` are those that take the environments' requests: the same for both, or one each.
     ///
@@ -24,8 +30,10 @@ package actor HAProxyStatsSource: MetricsSource {
         socket: String,
         backends: [EnvironmentName: String],
         servers: [EnvironmentName: [String]],
+        log: LogPlace? = nil,
         deadline: DeployCore.Span = .seconds(1)
     ) {
+        self.log = log
         self.socket = socket
         self.backends = backends
         wanted = servers
@@ -38,6 +46,7 @@ package actor HAProxyStatsSource: MetricsSource {
         for backend in places where backend.isEmpty || !backend.utf8.allSatisfy(Self.isNameByte) {
             throw .unusable("`\(backend)` is not a name that a backend of HAProxy can have")
         }
+        if let log, feed == nil { feed = try LogFeed(log, into: HAProxyLogTally(backends: places)) }
         last = nil
         do throws(MetricsError) {
             owners = try await findServers(isFirst: true)
@@ -54,9 +63,12 @@ package actor HAProxyStatsSource: MetricsSource {
         let now = try await counters(isFirst: false)
         let before = last
         last = now
+        let told = await feed?.take { $0.drain() }
+        lacking = shortfall(of: told, before, now)
         guard let before else { throw .noEvidence("counting begins only now") }
         guard before.pid == now.pid else {
             self.owners = nil
+            ledgers = [:]
             throw .noEvidence(
                 "HAProxy was reloaded or restarted (process \(before.pid), now \(now.pid)) and counts anew"
             )
@@ -64,7 +76,10 @@ package actor HAProxyStatsSource: MetricsSource {
         var samples: [EnvironmentName: TrafficSample] = [:]
         for (environment, names) in owners {
             var sample = TrafficSample()
-            for server in names { sample += try difference(of: server, before, now) }
+            for server in names {
+                sample += try difference(of: server, before, now, told)
+                if let latencies = told?.servers[server]?.latencies { sample.latencies += latencies }
+            }
             samples[environment] = sample
         }
         return samples
@@ -73,24 +88,49 @@ package actor HAProxyStatsSource: MetricsSource {
     package func close() async {
         last = nil
         owners = nil
+        ledgers = [:]
+        let old = feed
+        feed = nil
+        await old?.close()
     }
+
+    package func shortfall() async -> String? { lacking }
 
     // MARK: asking
 
     private func difference(
         of server: String,
         _ before: HAProxyCounters,
-        _ now: HAProxyCounters
+        _ now: HAProxyCounters,
+        _ told: HAProxyLogTally.Harvest?
     ) throws(MetricsError) -> TrafficSample {
         guard let old = before.servers[server], let new = now.servers[server] else {
             owners = nil
             throw .noEvidence("HAProxy has no server \(server) any more")
         }
-        let (requests, errors) = (new.requests - old.requests, new.errors - old.errors)
-        guard requests >= 0, errors >= 0 else {
-            throw .noEvidence("the counters of \(server) were set back")
-        }
-        return TrafficSample(requests: max(requests, errors), errors: errors)
+        // A log whose lines cannot be read says nothing of retries.
+        let isRead = told.map { $0.unparsed == 0 } ?? false
+        let hidden = isRead ? told?.servers[server]?.retried ?? 0 : nil
+        guard
+            let sample = ledgers[server, default: HAProxyLedger()].sample(from: old, to: new, hidden: hidden)
+        else { throw .noEvidence("the counters of \(server) were set back") }
+        return sample
+    }
+
+    private func shortfall(
+        of told: HAProxyLogTally.Harvest?,
+        _ before: HAProxyCounters?,
+        _ now: HAProxyCounters
+    ) -> String? {
+        guard let told, let feed else { return nil }
+        let dropped = before.map { $0.pid == now.pid ? max(0, now.droppedLogs - $0.droppedLogs) : 0 }
+        return LogShortfall.text(
+            lines: told.lines,
+            unparsed: told.unparsed,
+            format: "of `option httplog`" + (told.example.map { ", such as `\($0)`" } ?? ""),
+            feed.takeLoss(),
+            droppedByBalancer: dropped ?? 0
+        )
     }
 
     private func counters(isFirst: Bool) async throws(MetricsError) -> HAProxyCounters {

@@ -1,11 +1,21 @@
 import DeployCore
 import TrafficJudgement
 
-/// Adds up log lines per environment between two readings, in constant memory.
-struct LogTally {
+/// What adds up the lines of a log.
+protocol LineTally: Sendable {
+    mutating func add(_ bytes: UnsafeBufferPointer<UInt8>)
+}
+
+/// Adds up nginx's lines per environment between two readings, in constant memory.
+struct LogTally: LineTally {
     /// Environments by their servers' addresses as nginx logs them.
     private let owners: [String: EnvironmentName]
+    /// Names of upstream groups, logged instead of an address when nginx takes all of a group's servers for
+    /// dead; a group of both environments has no owner.
+    private let groups: [String: EnvironmentName?]
     private let environments: [EnvironmentName]
+    /// The environment of the latest line with a server: a group without an owner fails on its account.
+    private var latestOwner: EnvironmentName?
     private var samples: [EnvironmentName: TrafficSample] = [:]
     private var lines = 0
     private var unparsed = 0
@@ -13,8 +23,24 @@ struct LogTally {
     private var firstUnparsed: String?
     private var firstStranger: String?
 
-    init(owners: [String: EnvironmentName], environments: [EnvironmentName]) {
+    /// What came between two readings.
+    struct Harvest {
+        /// Of every environment.
+        var samples: [EnvironmentName: TrafficSample]
+        /// Set when not one line of it could be used.
+        var complaint: String?
+        var lines: Int
+        /// Lines that are cut off or in another format.
+        var unparsed: Int
+    }
+
+    init(
+        owners: [String: EnvironmentName],
+        groups: [String: EnvironmentName?] = [:],
+        environments: [EnvironmentName]
+    ) {
         self.owners = owners
+        self.groups = groups
         self.environments = environments
     }
 
@@ -22,40 +48,41 @@ struct LogTally {
         lines += 1
         guard let line = AccessLogLine(bytes) else {
             unparsed += 1
-            if firstUnparsed == nil { firstUnparsed = Self.excerpt(of: bytes) }
+            if firstUnparsed == nil { firstUnparsed = LogExcerpt.text(of: bytes) }
             return
         }
         // nginx answered by itself: a redirect, a file.
         if line.address.isEmpty || line.address == "-" { return }
-        guard let owner = owners[line.address] else {
+        guard let owner = owner(of: line.address) else {
             strangers += 1
             if firstStranger == nil { firstStranger = line.address }
             return
         }
-        add(line, to: owner)
+        samples[owner, default: TrafficSample()].add(line)
     }
 
-    private mutating func add(_ line: AccessLogLine, to owner: EnvironmentName) {
-        // The client left before there was an answer: not the server's fault.
-        if line.status == 499, line.upstreamStatus == nil { return }
-        var sample = samples[owner] ?? TrafficSample()
-        sample.requests += 1
-        if (line.upstreamStatus ?? 599) >= 500 { sample.errors += 1 }
-        // A WebSocket's line is written when it ends: its duration is the life of the connection.
-        if line.status != 101, line.status != 499, let milliseconds = line.milliseconds {
-            sample.latencies.add(milliseconds: milliseconds)
-        }
-        samples[owner] = sample
-    }
-
-    /// What came since the last call, for every environment.
+    /// Whose line it is that nginx asked `address` first.
     ///
-    /// `complaint` is set when not one line of it could be used.
-    mutating func drain() -> (samples: [EnvironmentName: TrafficSample], complaint: String?) {
-        defer { self = LogTally(owners: owners, environments: environments) }
+    /// A server whose connections fail is not asked again for `fail_timeout`, 10 s by default. When it was the
+    /// last of its group, nginx logs the group's name: a dead candidate with all the traffic has almost no
+    /// other lines.
+    private mutating func owner(of address: String) -> EnvironmentName? {
+        if let owner = owners[address] {
+            latestOwner = owner
+            return owner
+        }
+        guard let group = groups[address] else { return nil }
+        return group ?? latestOwner
+    }
+
+    /// What came since the last call.
+    mutating func drain() -> Harvest {
+        var fresh = LogTally(owners: owners, groups: groups, environments: environments)
+        fresh.latestOwner = latestOwner
+        defer { self = fresh }
         var all = samples
         for environment in environments where all[environment] == nil { all[environment] = TrafficSample() }
-        return (all, complaint)
+        return Harvest(samples: all, complaint: complaint, lines: lines, unparsed: unparsed)
     }
 
     private var complaint: String? {
@@ -67,9 +94,33 @@ struct LogTally {
         let known = owners.keys.sorted().joined(separator: ", ")
         return "\(lines) requests went to other servers, such as \(firstStranger ?? ""); known are \(known)"
     }
+}
 
-    private static func excerpt(of bytes: UnsafeBufferPointer<UInt8>) -> String {
-        let printable = bytes.prefix(100).map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: ".") }
+extension TrafficSample {
+    fileprivate mutating func add(_ line: AccessLogLine) {
+        // A WebSocket's line is written when it ends: its duration is the life of the connection. A client that
+        // left waited at least so long: with impatient clients a frozen server has no other durations.
+        if line.status != 101, let milliseconds = line.milliseconds {
+            latencies.add(milliseconds: milliseconds)
+        }
+        if line.status == 499 {
+            abandoned += 1
+            // There was no answer yet: neither a success nor a failure.
+            if line.upstreamStatus == nil { return }
+        }
+        requests += 1
+        if (line.upstreamStatus ?? 599) >= 500 {
+            errors += 1
+            if line.hasMoreAttempts, line.status < 499 { retried += 1 }
+        }
+    }
+}
+
+/// What a message shows of a line.
+enum LogExcerpt {
+    static func text(of bytes: UnsafeBufferPointer<UInt8>) -> String {
+        let end = bytes.lastIndex { $0 != UInt8(ascii: "\n") }.map { $0 + 1 } ?? 0
+        let printable = bytes[..<min(end, 100)].map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: ".") }
         return String(decoding: printable, as: UTF8.self)
     }
 }

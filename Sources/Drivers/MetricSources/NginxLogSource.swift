@@ -1,105 +1,86 @@
 package import DeployCore
 package import DeployPorts
-import Dispatch
-import Synchronization
 package import TrafficJudgement
 
 /// Requests, errors and durations per environment from nginx's access log in the format `bg`
 /// (`nginx/log-format.conf`), sent as syslog datagrams or followed in a file.
 ///
-/// A request belongs to the first server that nginx asked, so that a retry does not hide its failure. Lines
-/// that nginx lost are not known here: without a line there is no request.
+/// A request belongs to the first server that nginx asked, so that a retry does not hide its failure. Without
+/// a line there is no request: ``shortfall()`` tells of lines that were lost.
 package actor NginxLogSource: MetricsSource {
     package nonisolated let name: String
     private let place: LogPlace
     private let servers: [EnvironmentName: [String]]
-    private var feed: Feed?
+    private let groups: [String: EnvironmentName?]
+    private var feed: LogFeed<LogTally>?
+    private var lacking: String?
 
-    private enum Feed {
-        case datagrams(DatagramReceiver, SharedTally)
-        case file(FileReader, SharedTally)
-    }
-
-    package init(_ place: LogPlace, servers: [EnvironmentName: [String]]) {
+    /// `groups` are the names of nginx's `upstream` blocks; one that holds both environments has no owner.
+    package init(
+        _ place: LogPlace,
+        servers: [EnvironmentName: [String]],
+        groups: [String: EnvironmentName?] = [:]
+    ) {
         self.place = place
         self.servers = servers
+        self.groups = groups
         name = "nginx log \(place)"
-    }
-
-    /// From the playbook's `log` and its environments.
-    package static func make(
-        log: String,
-        environments: [EnvironmentSpec]
-    ) throws(LogPlace.Mistake) -> NginxLogSource {
-        let servers = Dictionary(environments.map { ($0.name, $0.servers) }) { $0 + $1 }
-        return NginxLogSource(try LogPlace(log), servers: servers)
     }
 
     package func open() async throws(MetricsError) {
         guard feed == nil else { return }
         let servers = servers
-        let owners = await Self.blocking { ServerAddresses.owners(of: servers) }
-        let tally = SharedTally(LogTally(owners: owners, environments: Array(servers.keys)))
-        switch place {
-        case .file(let path):
-            feed = .file(try FileReader(path), tally)
-        case .unix, .udp:
-            let receiver = try DatagramReceiver(place)
-            receiver.start { tally.add($0) }
-            feed = .datagrams(receiver, tally)
-        }
+        let owners = await LogWork.blocking { ServerAddresses.owners(of: servers) }
+        feed = try LogFeed(
+            place,
+            into: LogTally(owners: owners, groups: groups, environments: Array(servers.keys))
+        )
     }
 
     package func collect() async throws(MetricsError) -> [EnvironmentName: TrafficSample] {
-        let tally: SharedTally
-        switch feed {
-        case nil: throw .noEvidence("the log is not open")
-        case .datagrams(_, let shared): tally = shared
-        case .file(let reader, let shared):
-            tally = shared
-            await Self.blocking { reader.read { shared.add($0) } }
-        }
-        let (samples, complaint) = tally.drain()
-        if let complaint { throw .noEvidence(complaint) }
-        return samples
+        guard let feed else { throw .noEvidence("the log is not open") }
+        let harvest = await feed.take { $0.drain() }
+        lacking = LogShortfall.text(
+            lines: harvest.lines,
+            unparsed: harvest.unparsed,
+            format: "`bg`",
+            feed.takeLoss()
+        )
+        if let complaint = harvest.complaint { throw .noEvidence(complaint) }
+        return harvest.samples
     }
+
+    package func shortfall() async -> String? { lacking }
 
     package func close() async {
         let old = feed
         feed = nil
-        if case .datagrams(let receiver, _) = old { await receiver.stop() }
+        await old?.close()
     }
+}
 
-    private static let queue = DispatchQueue(label: "bgdeploy.log-files", attributes: .concurrent)
-
-    private static func blocking<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: work()) }
+/// Says what a second of a log lacks.
+enum LogShortfall {
+    /// `nil` when nothing is known to be missing.
+    ///
+    /// `dropped` are lines that the balancer itself counted as lost.
+    static func text(
+        lines: Int,
+        unparsed: Int,
+        format: String,
+        _ loss: LogLoss,
+        droppedByBalancer: Int = 0
+    ) -> String? {
+        var parts: [String] = []
+        let dropped = loss.dropped + droppedByBalancer
+        if dropped > 0 { parts.append("\(dropped) of \(lines + dropped) log lines were lost") }
+        if loss.fullQueues > 0, dropped == 0 {
+            parts.append(
+                "the log socket's queue was full, so lines may be lost:"
+                    + " raise net.unix.max_dgram_qlen or use udp:"
+            )
         }
-    }
-}
-
-/// The tally that a reader fills and `collect` empties.
-private final class SharedTally: Sendable {
-    private let tally: Mutex<LogTally>
-
-    init(_ tally: LogTally) { self.tally = Mutex(tally) }
-
-    func add(_ line: UnsafeBufferPointer<UInt8>) {
-        tally.withLock { $0.add(line) }
-    }
-
-    func drain() -> (samples: [EnvironmentName: TrafficSample], complaint: String?) {
-        tally.withLock { $0.drain() }
-    }
-}
-
-private final class FileReader: Sendable {
-    private let file: Mutex<FollowedFile>
-
-    init(_ path: String) throws(MetricsError) { file = Mutex(try FollowedFile(path)) }
-
-    func read(_ line: (UnsafeBufferPointer<UInt8>) -> Void) {
-        file.withLock { $0.read(line) }
+        if unparsed > 0 { parts.append("\(unparsed) of \(lines) log lines are not in the format \(format)") }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 }

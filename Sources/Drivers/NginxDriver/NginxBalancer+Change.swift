@@ -38,7 +38,8 @@ extension NginxBalancer {
         defer { lock.release() }
         let sight = try await lookBeforeChange()
         var change = try await BlockingWork.run { [self] () throws(LoadBalancerError) in
-            try write(split, token, keeper, sight, isReturn: isReturn)
+            try Self.checkNoSwitchboard(keeper)
+            return try write(split, token, keeper, sight, isReturn: isReturn)
         }
         if change.needsReload {
             do throws(LoadBalancerError) {

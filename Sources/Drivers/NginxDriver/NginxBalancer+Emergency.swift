@@ -12,6 +12,10 @@ extension NginxBalancer {
         reason: String
     ) async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try keeper()
+        try await BlockingWork.run { () throws(LoadBalancerError) in
+            guard let remark = try Self.switchboardRemark(keeper) else { return }
+            throw .misconfigured("\(remark). At once: `sh \(keeper.file.scriptPath)`. Nothing was changed")
+        }
         let lock = try await keeper.lockInEmergency()
         defer { lock.release() }
         let at = timekeeper.now()

@@ -1,3 +1,4 @@
+import BalancerFiles
 import DeployCore
 import DeployPorts
 import SafeFile

@@ -39,6 +39,21 @@ package final class NginxBalancer: LoadBalancer {
 
     package func observe() async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try keeper()
+        let switchboard = try await BlockingWork.run { () throws(LoadBalancerError) in
+            try Self.switchboardRemark(keeper)
+        }
+        let seen = try await observeText(keeper)
+        guard let switchboard else { return seen }
+        return BalancerObservation(
+            split: nil,
+            fileSplit: seen.fileSplit,
+            fileDigest: seen.fileDigest,
+            remarks: seen.remarks + [switchboard]
+        )
+    }
+
+    /// What the text alone makes nginx do; the switchboard looks this way at the weights under it.
+    func observeText(_ keeper: MarkKeeper) async throws(LoadBalancerError) -> BalancerObservation {
         let sight = try await look()
         let seen = try await readBack(keeper, sight)
         let remark = await BlockingWork.run { [self] in oldWorkersRemark(sight.master) }
@@ -64,6 +79,14 @@ package final class NginxBalancer: LoadBalancer {
 
     package func inspect() async throws(LoadBalancerError) {
         let keeper = try keeper()
+        try await BlockingWork.run { () throws(LoadBalancerError) in
+            try Self.checkNoSwitchboard(keeper)
+        }
+        try await inspectText(keeper)
+    }
+
+    /// Whether the text could be changed, whatever divides the traffic by now.
+    func inspectText(_ keeper: MarkKeeper) async throws(LoadBalancerError) {
         let sight = try await lookBeforeChange()
         try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             let contents = try translated { () throws(FileProblem) in try keeper.file.read() }

@@ -46,8 +46,7 @@ extension BalancerFleet {
         let outcomes = await each { _, balancer async throws(LoadBalancerError) in
             await helm.take(balancer.name)
             defer { helm.give(balancer.name) }
-            let change = try await balancer.stage(split, token: token, isReturn: true)
-            return try await Self.commit(change, at: balancer)
+            return try await Self.goBack(to: split, at: balancer, token: token)
         }
         let failed = outcomes.compactMap(\.failed)
         account(for: [], outcomes, split)

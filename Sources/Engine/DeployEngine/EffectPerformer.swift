@@ -73,8 +73,14 @@ struct EffectPerformer: Sendable {
             let summary = "\(split), verified in \(took.milliseconds) ms\(fleet.roll.suffix)"
             return .succeeded(captures: [:], summary: summary)
         } catch {
-            if error.isFenced { fenced() }
-            return .failed(reason: error.reason, traffic: error.traffic)
+            guard error.isFenced else { return .failed(reason: error.reason, traffic: error.traffic) }
+            guard let recall = await fleet.recall(of: token) else {
+                fenced()
+                return .failed(reason: error.reason, traffic: error.traffic)
+            }
+            // On its way back the run knows that already, and tries again and again.
+            if !isReturning { note(recall.note) }
+            return .failed(reason: "\(recall.text)\n\(error.reason)", traffic: error.traffic)
         }
     }
 
@@ -86,8 +92,13 @@ struct EffectPerformer: Sendable {
         return await withTaskGroup(of: Watched.self) { group in
             group.addTask { .judged(await watcher.verdict(of: watch, mayMissSome: mayMissSome, note: note)) }
             group.addTask { .held(await keeper.hold(split, during: watch)) }
+            group.addTask {
+                await watcher.sendProbes()
+                return .held(.over)
+            }
             var verdict: Verdict?
             var trouble: String?
+            var recall: String?
             while let next = await group.next() {
                 switch next {
                 case .judged(let judged):
@@ -98,9 +109,11 @@ struct EffectPerformer: Sendable {
                 case .held(.fenced):
                     fenced()
                     trouble = "another process has taken the run over"
+                case .held(.recalled(let reason)): recall = reason
                 }
                 group.cancelAll()
             }
+            if let recall { return .rollBack(reason: recall) }
             guard case .passed(let summary) = verdict else {
                 return verdict ?? .inconclusive(reason: "stopped")
             }

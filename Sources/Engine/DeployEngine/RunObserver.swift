@@ -25,4 +25,6 @@ package struct TrafficFigures: Sendable {
     package let remarks: [String]
     /// The candidate's share so far, asked and measured; `nil` when nothing was asked for.
     package var share: MeasuredShare?
+    /// What the evidence says so far; `nil` on the way back and before the first second.
+    package var evidence: Evidence?
 }

@@ -61,6 +61,8 @@ actor SplitKeeper {
         case troubled(String)
         /// Another process is in charge.
         case fenced
+        /// A person went back to the stable environment at a balancer: the reason.
+        case recalled(String)
     }
 
     /// Holds `split` until ``rest(from:)`` or a cancellation, or until it cannot be held any more.
@@ -73,8 +75,9 @@ actor SplitKeeper {
         if watch.purpose != .pause { for index in records.indices { records[index].surrender = nil } }
         while current == watch, !Task.isCancelled {
             do { try await clock.sleep(for: Self.tick) } catch { break }
-            if await look(split, watch) == .fenced { return .fenced }
+            let ending = await look(split, watch)
             for news in fleet.roll.takeNews() { note(news) }
+            if ending != .over { return ending }
             if mayEnd, let reason = records.compactMap(\.surrender).first { return .troubled(reason) }
         }
         return .over
@@ -101,6 +104,7 @@ actor SplitKeeper {
         guard current == watch, !Task.isCancelled else { return .over }
         let absent = Set(fleet.roll.absent)
         var wrong: [Int] = []
+        var isWhole = true
         for outcome in outcomes {
             switch outcome.result {
             case .failure:
@@ -110,12 +114,21 @@ actor SplitKeeper {
                 tell(seen.remarks, of: outcome)
                 let isRight = seen.split?.isNearly(split) == true
                 if isRight { (records[outcome.index].surrender, records[outcome.index].told) = (nil, nil) }
+                if !isRight { isWhole = false }
                 if absent.contains(outcome.index) || (!isRight && mayCorrect(outcome, seen.split, split)) {
                     wrong.append(outcome.index)
                 }
             }
         }
+        if !isWhole, let recalled = await recalled() { return recalled }
         return wrong.isEmpty ? .over : await correct(wrong, to: split)
+    }
+
+    /// What a person decided is not put right.
+    private func recalled() async -> Ending? {
+        guard let recall = await fleet.recall(of: token) else { return nil }
+        note(recall.note)
+        return .recalled(recall.text)
     }
 
     private func missed(_ failed: BalancerFleet.Failed, _ split: Split) {
@@ -173,7 +186,7 @@ actor SplitKeeper {
                 let had = found?.description ?? "neither environment"
                 say("\(outcome.name) had \(had) instead of \(split): put right", of: index, topic: "drift")
             case .failure(let error):
-                if case .fenced = error { return .fenced }
+                if case .fenced = error { return await recalled() ?? .fenced }
                 failed(outcome, error, split)
             }
         }

@@ -4,8 +4,6 @@ import Glibc
 package enum Durability: Hashable, Sendable {
     /// When the call returns.
     case now
-    /// With the next file that is written into the same folder: its text is durable, its name not yet.
-    case withTheNext
     /// It need not.
     case never
 }
@@ -33,7 +31,7 @@ package enum AtomicFile {
             throw .changedMeanwhile(path: old?.path ?? path, found: old?.bytes)
         }
         let target = old?.path ?? path
-        let temporary = "\(temporaries ?? folder(of: target))/.\(name(of: target)).\(getpid()).\(counter())"
+        let temporary = temporaryName(for: target, in: temporaries)
         do throws(FileProblem) {
             try write(
                 bytes,
@@ -41,7 +39,7 @@ package enum AtomicFile {
                 like: old,
                 newMode: newMode,
                 modified: modified,
-                isSynced: durability != .never
+                isSynced: durability == .now
             )
             try checkUnchanged(target, since: old)
             guard rename(temporary, target) == 0 else { throw .of(errno, target, "replace") }
@@ -88,7 +86,12 @@ package enum AtomicFile {
 
     // MARK: parts
 
-    private static func existing(_ path: String) throws(FileProblem) -> FileContents? {
+    static func temporaryName(for target: String, in folder: String? = nil) -> String {
+        let number = String(UInt32.random(in: 0 ... .max), radix: 36)
+        return "\(folder ?? self.folder(of: target))/.\(name(of: target)).\(getpid()).\(number)"
+    }
+
+    static func existing(_ path: String) throws(FileProblem) -> FileContents? {
         do throws(FileProblem) {
             return try SafeFile.read(path)
         } catch {
@@ -105,9 +108,30 @@ package enum AtomicFile {
         modified: FileTime?,
         isSynced: Bool
     ) throws(FileProblem) {
+        let descriptor = try create(path)
+        defer { close(descriptor) }
+        try fill(descriptor, bytes, path, like: old, newMode: newMode)
+        if let modified {
+            let times = [timespec(tv_sec: 0, tv_nsec: utimeNow), modified.timespec]
+            guard futimens(descriptor, times) == 0 else { throw .of(errno, path, "write") }
+        }
+        guard !isSynced || fsync(descriptor) == 0 else { throw .of(errno, path, "write") }
+    }
+
+    static func create(_ path: String) throws(FileProblem) -> Int32 {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .of(errno, path, "write") }
-        defer { close(descriptor) }
+        return descriptor
+    }
+
+    /// Gives a new file its text, and owner, group and mode of the one that it is for.
+    static func fill(
+        _ descriptor: Int32,
+        _ bytes: [UInt8],
+        _ path: String,
+        like old: FileContents?,
+        newMode: UInt32
+    ) throws(FileProblem) {
         if let old {
             // Another owner is only possible for root; with our own nothing has to change.
             var status = stat()
@@ -120,11 +144,6 @@ package enum AtomicFile {
         }
         try writeAll(bytes, descriptor, path)
         guard fchmod(descriptor, old?.mode ?? newMode) == 0 else { throw .of(errno, path, "write") }
-        if let modified {
-            let times = [timespec(tv_sec: 0, tv_nsec: utimeNow), modified.timespec]
-            guard futimens(descriptor, times) == 0 else { throw .of(errno, path, "write") }
-        }
-        guard !isSynced || fsync(descriptor) == 0 else { throw .of(errno, path, "write") }
     }
 
     private static func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws(FileProblem) {
@@ -140,19 +159,17 @@ package enum AtomicFile {
     }
 
     /// The time between reading and renaming is a few milliseconds of writing: an edit in it is found here.
-    private static func checkUnchanged(_ target: String, since old: FileContents?) throws(FileProblem) {
+    static func checkUnchanged(_ target: String, since old: FileContents?) throws(FileProblem) {
         let now = try existing(target)
         guard now?.digest == old?.digest else { throw .changedMeanwhile(path: target, found: now?.bytes) }
     }
 
-    private static func syncFolder(of path: String) throws(FileProblem) {
+    static func syncFolder(of path: String) throws(FileProblem) {
         let descriptor = open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .of(errno, path, "write") }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw .of(errno, path, "write") }
     }
-
-    private static func counter() -> String { String(UInt32.random(in: 0 ... .max), radix: 36) }
 }
 
 /// `UTIME_NOW` of `<sys/stat.h>`, a macro that Swift does not import.

@@ -78,7 +78,8 @@ package enum SafeFile {
     ) throws(FileProblem) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(min(expected, limit) + 1)
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        // One more than there should be, so that most files take one call and the end another.
+        var chunk = [UInt8](repeating: 0, count: min(1 << 16, max(1 << 12, expected + 1)))
         while true {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }

@@ -11,13 +11,26 @@ public protocol MetricsSource: Sendable {
     func open() async throws(MetricsError)
     /// What happened since the last call (or since `open`).
     func collect() async throws(MetricsError) -> [EnvironmentName: TrafficSample]
+    /// What the latest figures lack, for a person: `12 of 5000 log lines were lost`; `nil` when nothing is
+    /// known to be missing.
+    func shortfall() async -> String?
     func close() async
+}
+
+extension MetricsSource {
+    public func shortfall() async -> String? { nil }
 }
 
 /// A number that is read as it is now, such as a JSON field of the candidate's metrics endpoint.
 public protocol Gauge: Sendable {
     var name: String { get }
+    /// How long a reading stands: reading again before gives the same value, which is no new evidence.
+    var every: Span { get }
     func read() async throws(MetricsError) -> Double
+}
+
+extension Gauge {
+    public var every: Span { .zero }
 }
 
 public enum MetricsError: Error, Hashable, Sendable {

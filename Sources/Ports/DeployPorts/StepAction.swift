@@ -12,6 +12,10 @@ public protocol StepAction: Sendable {
     /// Whether it goes on when this process ends, so that another can attach to it.
     var survivesUs: Bool { get }
 
+    /// How long it takes by what the playbook says of it: its deadline where the playbook gives none. `nil` where
+    /// nothing is said.
+    var ownDeadline: Span? { get }
+
     /// Every name that its texts refer to; `check` and `plan` refuse unknown ones before a run.
     var references: [Reference] { get }
 
@@ -25,6 +29,7 @@ public protocol StepAction: Sendable {
 
 extension StepAction {
     public var survivesUs: Bool { false }
+    public var ownDeadline: Span? { nil }
 
     public func reconcile(_ attempt: StepAttempt) async -> Reconciliation {
         isReadOnly ? .neverStarted : .unknown("\(summary) may have been carried out before the interruption")

@@ -18,9 +18,11 @@ struct Bench: Sendable {
     var steps: [StepID: FakeStep] = [:]
     var policies: [StepID: StepPolicy] = [:]
     var values = Values()
-    var sources: [ScriptedSource] = []
+    var sources: [any MetricsSource] = []
     var gauges: [String: any Gauge] = [:]
     var rules = MetricRule.defaults
+    var settings = JudgeSettings()
+    var probes: (any SyntheticTraffic)?
     var leavesAtGates = false
     var whenUnreachable = UnreachablePolicy.stop
 
@@ -116,7 +118,10 @@ struct Bench: Sendable {
                 plan: plan,
                 sources: sources,
                 gauges: gauges,
+                probes: probes,
                 rules: rules,
+                settings: settings,
+                earlier: notes("traffic"),
                 clock: clock,
                 observer: observer
             ),
@@ -246,6 +251,7 @@ struct Bench: Sendable {
 
     /// What no engine may do, wherever it was noticed.
     var violations: [String] {
-        balancers.flatMap(\.violations) + steps.values.flatMap(\.violations) + sources.flatMap(\.violations)
+        balancers.flatMap(\.violations) + steps.values.flatMap(\.violations)
+            + sources.compactMap { $0 as? ScriptedSource }.flatMap(\.violations)
     }
 }

@@ -5,6 +5,7 @@ struct Release: Sendable {
     var shares = [100]
     var chosenUsers = false
     var hold = Span.seconds(60)
+    var holdback: Int?
     var prepare: [[Step]] = [[Release.step("prepare/1", "deploy")]]
     var migrate: [Step] = [Release.step("migrate/1", "migrate", isCancellable: false)]
     var validate: [[Step]] = [[Release.step("validate/1", "check a"), Release.step("validate/2", "check b")]]
@@ -55,7 +56,8 @@ struct Release: Sendable {
             phase: SwitchPhase(
                 shares: shares.compactMap { Percent($0) },
                 hold: hold,
-                chosenUsers: chosenUsers
+                chosenUsers: chosenUsers,
+                holdback: holdback.flatMap { Percent($0) }
             )
         )
         let draining = drain.map { [Phase.drain(phase: $0)] } ?? []

@@ -18,7 +18,7 @@ struct PlanCommand: CommandBody {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
         let strategy = try self.strategy.map { text throws(CommandFailure) in
-            try RunCommand.strategy(text, hold: service.playbook.strategy.hold)
+            try RunCommand.strategy(text, insteadOf: service.playbook.strategy)
         }
         return try await Self.show(try RunCommand.version(version, of: service), service, strategy, workplace)
     }

@@ -5,7 +5,7 @@ import DeployPorts
 struct ReportCommand: CommandBody {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "A run's report: timeline, impact, cause, what was rolled back."
+        abstract: "A run's report: cause, impact, evidence, timeline."
     )
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -18,8 +18,10 @@ struct ReportCommand: CommandBody {
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = run == nil ? try workplace.service().name : nil
-        let history = RunHistory(store: try await workplace.store(), service: service)
-        let report = RunReport(try await history.run(run))
+        let store = try await workplace.store()
+        let run = try await RunHistory(store: store, service: service).run(run)
+        var report = RunReport(run, judge: await workplace.judge(of: run, store))
+        report.loads = RunReport.loads(of: run.record.id, below: try workplace.state().runs)
         let format = workplace.options.output == .json ? .json : format
         switch format {
         case .markdown: workplace.printer.line(report.markdown)

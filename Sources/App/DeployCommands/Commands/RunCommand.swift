@@ -26,7 +26,7 @@ struct RunCommand: CommandBody {
         let service = try workplace.service()
         let version = try Self.version(self.version, of: service)
         let strategy = try self.strategy.map { text throws(CommandFailure) in
-            try Self.strategy(text, hold: service.playbook.strategy.hold)
+            try Self.strategy(text, insteadOf: service.playbook.strategy)
         }
         if isDryRun { return try await PlanCommand.show(version, service, strategy, workplace) }
         guard workplace.confirm("Deploy \(service.name) \(version)?") else { return .failed }
@@ -52,7 +52,12 @@ struct RunCommand: CommandBody {
     }
 
     /// `instant`, or rising shares; the last one, 100 %, may be left out.
-    static func strategy(_ text: String, hold: Span) throws(CommandFailure) -> Playbook.Strategy {
+    ///
+    /// What the text does not say is as the playbook has it.
+    static func strategy(
+        _ text: String,
+        insteadOf planned: Playbook.Strategy
+    ) throws(CommandFailure) -> Playbook.Strategy {
         if text == "instant" { return .instant }
         var shares: [Percent] = []
         for part in text.split(separator: ",") {
@@ -67,8 +72,15 @@ struct RunCommand: CommandBody {
         }
         if shares.last != .full { shares.append(.full) }
         // The playbook may know no hold, being instant itself; a canary that nobody watches would be none.
-        let hold = hold > .zero ? hold : .minutes(10)
-        return Playbook.Strategy(shares: shares, hold: hold, endsEarly: false)
+        let isCanary = planned.shares.count > 1
+        let byDefault = Playbook.Strategy.defaultHoldback(of: shares)
+        return Playbook.Strategy(
+            shares: shares,
+            hold: planned.hold > .zero ? planned.hold : .minutes(10),
+            endsEarly: planned.endsEarly || !isCanary,
+            requiresEvidence: planned.requiresEvidence,
+            holdback: isCanary && planned.holdback == nil ? nil : byDefault.map { planned.holdback ?? $0 }
+        )
     }
 }
 

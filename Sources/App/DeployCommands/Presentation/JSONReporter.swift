@@ -85,7 +85,8 @@ enum EventJSON {
 }
 
 extension Verdict {
-    fileprivate var fields: [(String, JSON)] {
+    /// `verdict` and `reason`.
+    var fields: [(String, JSON)] {
         switch self {
         case .passed(let text): [("verdict", .text("passed")), ("reason", .text(text))]
         case .rollBack(let text): [("verdict", .text("rollback")), ("reason", .text(text))]

@@ -42,15 +42,30 @@ extension LiveFrame {
         let head = LiveLine("  ".padded(to: width + 2) + "   req/s    errors       p95", .faint)
         let rows = [(plan.stable, figures.stable), (plan.candidate, figures.candidate)]
         let share = figures.share?.text.map { [LiveLine("  share: \($0)", .faint)] } ?? []
-        return [head] + share
-            + rows.sorted { $0.0 < $1.0 }.map { name, seen in
-                let errors = seen.errorRate.map(Self.percent) ?? "–"
-                let isBad = (seen.errorRate ?? 0) >= 0.01
-                return LiveLine("  ").adding(name.rawValue.padded(to: width), tint(of: name, plan))
-                    .adding(Self.right(Self.rate(seen.requestsPerSecond), 8))
-                    .adding(Self.right(errors, 10), isBad ? .red : nil)
-                    .adding(Self.right(seen.latencyP95.map(Self.milliseconds) ?? "–", 10))
-            }
+        let lines = rows.sorted { $0.0 < $1.0 }.map { name, seen in
+            let errors = seen.errorRate.map(Amount.percent) ?? "–"
+            let isBad = (seen.errorRate ?? 0) >= 0.01
+            let rate = seen.requestsPerSecond
+            return LiveLine("  ").adding(name.rawValue.padded(to: width), tint(of: name, plan))
+                .adding(Self.right(Amount.decimal(rate, rate < 10 ? 1 : 0), 8))
+                .adding(Self.right(errors, 10), isBad ? .red : nil)
+                .adding(Self.right(seen.latencyP95.map(Amount.milliseconds) ?? "–", 10))
+        }
+        return [head] + lines + share + evidenceLines(figures, plan)
+    }
+
+    /// How near the evidence is to a rollback, and to the next step.
+    private func evidenceLines(_ figures: TrafficFigures, _ plan: Plan) -> [LiveLine] {
+        guard let evidence = figures.evidence, let worst = evidence.worst else { return [] }
+        func percent(_ part: Double) -> String { "\(Int((part * 100).rounded(.down))) %" }
+        let against =
+            worst.part > 0
+            ? "\(percent(worst.part)) of what a rollback takes (\(worst.metric))" : "none for a rollback"
+        let good =
+            figures.watch.purpose == .hold
+            ? "; \(percent(evidence.good)) of what the next step takes" : ""
+        let line = LiveLine("  evidence: ", .faint)
+        return [line.adding(against, worst.part > 0.5 ? .red : .faint).adding(good, .faint)]
     }
 
     // MARK: waiting
@@ -114,24 +129,6 @@ extension LiveFrame {
 
     private static func right(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(1, width - text.count)) + text
-    }
-
-    private static func rate(_ value: Double) -> String { value < 10 ? decimal(value, 1) : decimal(value, 0) }
-
-    /// What is not zero is never shown as zero.
-    private static func percent(_ share: Double) -> String {
-        share > 0 && share < 0.001 ? "< 0.1 %" : "\(decimal(share * 100, 1)) %"
-    }
-
-    private static func milliseconds(_ value: Double) -> String {
-        value >= 1000 ? "\(decimal(value / 1000, 1)) s" : "\(decimal(value, value < 10 ? 1 : 0)) ms"
-    }
-
-    private static func decimal(_ value: Double, _ places: Int) -> String {
-        guard value.isFinite, value.magnitude < 1e12 else { return "?" }
-        guard places > 0 else { return "\(Int(value.rounded()))" }
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(abs(tenths % 10))"
     }
 }
 

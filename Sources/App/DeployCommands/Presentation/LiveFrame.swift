@@ -156,7 +156,7 @@ struct LiveFrame {
 
     private func reasonLines(_ state: RunState) -> [LiveLine] {
         guard let reason = state.reason else { return [] }
-        return LiveLine.wrapped(reason, width: size.columns - 6, limit: 3).map {
+        return LiveLine.wrapped(reason, width: size.columns - 6, limit: 8).map {
             LiveLine("      \($0)", .red)
         }
     }

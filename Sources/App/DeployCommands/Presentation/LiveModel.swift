@@ -182,7 +182,7 @@ struct LiveModel: Sendable {
             case .step(let step), .approval(let step, _, _): index(.step(step.id))
             case .wait(let step, _): index(.step(step))
             case .route(let exposure): index(.share(exposure))
-            case .watch(let watch): index(.share(watch.candidate)) ?? index(.monitor)
+            case .watch(let watch): index(.monitor) ?? index(.share(watch.candidate))
             case .drain: index(.drain)
             }
         return row.map { (phase, $0) }

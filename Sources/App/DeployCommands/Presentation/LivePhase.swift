@@ -88,7 +88,18 @@ extension LivePhase {
             rows = phase.exposures.map { LiveRow(.share($0), "\(plan.candidate) \($0)") }
         case .monitor(let phase):
             outlook = "\(phase.length)"
-            rows = [LiveRow(.monitor, "\(plan.candidate) is watched with all traffic")]
+            rows =
+                if let holdback = plan.holdback {
+                    [
+                        LiveRow(
+                            .monitor,
+                            "\(plan.candidate) is watched beside \(holdback) % of \(plan.stable)"
+                        ),
+                        LiveRow(.share(.full), "\(plan.candidate) 100 %"),
+                    ]
+                } else {
+                    [LiveRow(.monitor, "\(plan.candidate) is watched with all traffic")]
+                }
         }
     }
 

@@ -60,11 +60,15 @@ struct PlanView {
                 + phase.exposures.flatMap { lines(of: $0, phase, style) }
         case .monitor(let phase):
             ["  · watch for \(phase.length); back to \(plan.stable) when \(plan.candidate) turns bad"]
+                + (plan.holdback.map { ["  · then \(plan.candidate) gets the last \($0) % too"] } ?? [])
         }
     }
 
     private func lines(of exposure: Exposure, _ phase: SwitchPhase, _ style: Style) -> [String] {
-        let hold = exposure == .full ? "" : ", watched for \(phase.hold)"
+        let hold =
+            exposure == phase.exposures.last
+            ? phase.holdback.map { ", \($0) % stay on \(plan.stable) as the control" } ?? ""
+            : ", watched for \(phase.hold) at most"
         var lines = ["  · \(plan.split(candidate: exposure))\(hold)"]
         for change in changes where change.exposure == exposure {
             if change.diff.isEmpty {
@@ -123,6 +127,7 @@ struct PlanView {
         case .shift(let phase):
             fields.append(("shares", .list(phase.shares.map { .decimal($0.value) })))
             fields.append(("holdSeconds", .decimal(phase.hold.seconds)))
+            fields.append(("holdback", phase.holdback.map { .decimal($0.value) } ?? .null))
         case .monitor(let phase): fields.append(("seconds", .decimal(phase.length.seconds)))
         }
         return .object(fields)

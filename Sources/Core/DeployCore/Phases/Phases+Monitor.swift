@@ -1,4 +1,4 @@
-/// Monitor: everything is on the candidate; watch whether it stays well.
+/// Monitor: everything is on the candidate but for a holdback; watch whether it stays well, then give it the rest.
 extension Draft {
     mutating func beginMonitor(_ phase: MonitorPhase) {
         guard phase.length > .zero else { return endMonitor() }
@@ -10,13 +10,18 @@ extension Draft {
         case .judged(.passed): endMonitor()
         case .judged(let verdict): heed(verdict)
         case .failed(let reason, _): turnBack(reason)
-        case .succeeded: break
+        case .succeeded: leaveMonitor()
         }
     }
 
     mutating func endMonitor() {
-        guard case .forward(let index, .monitoring) = state.stage else { return }
         dropWaiting { $0.isWatch }
+        guard state.confirmed != .full else { return leaveMonitor() }
+        issue(.route(candidate: .full))
+    }
+
+    private mutating func leaveMonitor() {
+        guard case .forward(let index, .monitoring) = state.stage else { return }
         enter(phase: index + 1)
     }
 }

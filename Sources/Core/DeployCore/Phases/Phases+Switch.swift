@@ -1,7 +1,7 @@
 /// Switch: raise the candidate's share step by step, watching each before the next.
 extension Draft {
     mutating func beginShift(_ phase: SwitchPhase, at index: Int, step: Int, since: Timestamp?) {
-        guard since != nil else { return issue(.route(candidate: phase.exposures[step])) }
+        guard since != nil else { return issue(.route(candidate: phase.exposure(at: step))) }
         guard step + 1 < phase.shares.count else { return enter(phase: index + 1) }
         guard phase.hold > .zero else { return stand(in: index, .shifting(step: step + 1, since: nil)) }
         watch(.hold, until: now.advanced(by: phase.hold))
@@ -30,12 +30,14 @@ extension Draft {
             case .shift(let phase) = state.plan.phases[index]
         else { return false }
         dropWaiting { $0.isWatch }
-        let last = phase.shares.count - 1
         state.pause = nil
-        if step == last {
-            enter(phase: index + 1)
+        let last = phase.shares.count - (phase.holdback == nil ? 1 : 0)
+        if full, step < last {
+            stand(in: index, .shifting(step: last, since: nil))
+        } else if step + 1 < phase.shares.count {
+            stand(in: index, .shifting(step: step + 1, since: nil))
         } else {
-            stand(in: index, .shifting(step: full ? last : step + 1, since: nil))
+            enter(phase: index + 1)
         }
         return true
     }

@@ -12,11 +12,15 @@ extension HAProxyBalancer {
 
     /// What runs; in mode `map` a backend that is missing means that the installation is.
     ///
-    /// An old process that answers during a reload is asked again, for as long as a new one may need.
-    func look(_ runtime: HAProxyRuntime, _ layout: MapLayout?) async throws(LoadBalancerError) -> RuntimeView
-    {
+    /// `asAdmin` refuses a socket through which nothing may be set. An old process that answers during a reload is
+    /// asked again, for as long as a new one may need.
+    func look(
+        _ runtime: HAProxyRuntime,
+        _ layout: MapLayout?,
+        asAdmin: Bool = false
+    ) async throws(LoadBalancerError) -> RuntimeView {
         do throws(LoadBalancerError) {
-            var seen = try await runtime.look()
+            var seen = asAdmin ? try await runtime.lookAsAdmin() : try await runtime.look()
             for _ in 0..<20 where seen.isStopping {
                 await BlockingWork.run { MonotonicClock.pause(milliseconds: 10) }
                 seen = try await runtime.look()

@@ -167,12 +167,17 @@ struct BoardPlan: Sendable {
 
     private mutating func take(_ pass: Pass) throws(LoadBalancerError) {
         let configuration = tree.files[pass.place.file].configuration
-        if case .upstream(let scheme) = pass.target {
+        if case .upstream(let scheme, let path) = pass.target {
             let range = configuration.range(ofArgument: 0, in: pass.place.statement)
-            try add(TextEdit(range, "\(scheme)$\(names.pool)"), at: pass.place)
+            var text = "\(scheme)$\(names.pool)"
+            if case .whole(let rest) = path { text += rest }
+            try add(TextEdit(range, try quoted(text, pass)), at: pass.place)
         }
         var lines = hostLines(for: pass)
         if pass.protocolName == "proxy" { lines += try redirectLines(for: pass) }
+        if case .upstream(_, .replacing(let path)) = pass.target {
+            lines.append(try rewriteLine(for: pass, path))
+        }
         if let scheme = pass.scheme, ["https://", "grpcs://"].contains(scheme),
             survey.effective("\(pass.protocolName)_ssl_name", in: pass.around).found.isEmpty
         {
@@ -201,7 +206,13 @@ struct BoardPlan: Sendable {
 
     /// `proxy_redirect default` does nothing with a variable in `proxy_pass`; what it did is written out.
     private mutating func redirectLines(for pass: Pass) throws(LoadBalancerError) -> [String] {
-        let text = "proxy_redirect \(pass.scheme ?? "http://")\(settings.upstream)/ /"
+        // With variables of the user's it did nothing before either.
+        if case .whole = pass.path { return [] }
+        var (path, location) = ("/", "/")
+        if case .replacing(let replacement) = pass.path, let place = pass.location {
+            (path, location) = (replacement, PathRewrite.name(of: place))
+        }
+        let text = "proxy_redirect \(pass.scheme ?? "http://")\(settings.upstream)\(path) \(location)"
         let (_, found) = survey.effective("proxy_redirect", in: pass.around)
         for place in found where place.statement.arguments == ["default"] {
             guard place.file == pass.place.file else {
@@ -214,6 +225,41 @@ struct BoardPlan: Sendable {
             try add(TextEdit(head.lowerBound..<head.upperBound - 1, text), at: place)
         }
         return found.isEmpty ? [text + ";"] : []
+    }
+
+    private mutating func rewriteLine(
+        for pass: Pass,
+        _ path: String
+    ) throws(LoadBalancerError) -> String {
+        let rewrite: PathRewrite
+        do throws(PathRewrite.Obstacle) {
+            rewrite = try PathRewrite(pass, path, rewriteSurvey)
+        } catch {
+            throw refuse(error.place, error.reason)
+        }
+        let place = tree.name(of: pass.place)
+        remarks.append(
+            "\(place): its path is replaced by a `rewrite` from now on, which percent-encodes what a client should have encoded itself (such as `|`, `\"` and letters beyond ASCII)"
+        )
+        for reader in rewrite.readers {
+            let remark =
+                "\(tree.name(of: reader)): `$uri` and `$1` are there what the requests of \(place) are sent on with"
+            if !remarks.contains(remark) { remarks.append(remark) }
+        }
+        return rewrite.line
+    }
+
+    private lazy var rewriteSurvey = RewriteSurvey(tree)
+
+    /// As one word of the configuration.
+    private func quoted(_ text: String, _ pass: Pass) throws(LoadBalancerError) -> String {
+        if text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "$/:._-~%?=&+@,".contains($0)) }) {
+            return text
+        }
+        guard !text.contains(where: { "\"\\".contains($0) || $0.isNewline }) else {
+            throw refuse(pass.place, "it has quotes or backslashes, which cannot be kept as they are")
+        }
+        return "\"\(text)\""
     }
 
     /// New lines in a location count for what else passes on inside it.

@@ -6,6 +6,8 @@ struct FileStamp: Hashable, Sendable {
     let inode: UInt64
     let size: Int64
     let modified: FileTime
+    /// When its text or anything else about it changed last: nobody can set that.
+    let changed: FileTime
 
     /// `nil` when there is no file.
     init?(_ path: String) {
@@ -13,13 +15,19 @@ struct FileStamp: Hashable, Sendable {
         guard stat(path, &status) == 0 else { return nil }
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
-        let time = status.st_mtim
-        modified = FileTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+        modified = Self.time(status.st_mtim)
+        changed = Self.time(status.st_ctim)
+    }
+
+    var text: String { "\(inode) \(size) \(modified.nanoseconds) \(changed.nanoseconds)" }
+
+    private static func time(_ time: timespec) -> FileTime {
+        FileTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 }
 
-/// What tells one state of a whole configuration from another: its files, and the names beside them, of which
-/// an `include` may take in new ones.
+/// What tells one state of a whole configuration from another: its files, and the names where an `include` may
+/// take in new ones.
 struct ConfigurationStamp: Hashable, Sendable {
     private var files: [String: FileStamp?]
     private let folders: [String: [String]]
@@ -27,9 +35,7 @@ struct ConfigurationStamp: Hashable, Sendable {
     init(_ tree: ConfigurationTree) {
         let paths = tree.files.flatMap(\.names)
         files = Dictionary(paths.map { ($0, FileStamp($0)) }) { first, _ in first }
-        // Not the private one of ours, in which much comes and goes, and no wildcard looks.
-        let parents = Set(paths.map { AtomicFile.folder(of: $0) }).filter { !$0.hasSuffix("/.bgdeploy") }
-        folders = Dictionary(uniqueKeysWithValues: parents.map { ($0, Self.names(in: $0)) })
+        folders = Dictionary(uniqueKeysWithValues: tree.folders.map { ($0, Self.names(in: $0)) })
     }
 
     /// Whether nothing has happened to the configuration since.
@@ -46,7 +52,7 @@ struct ConfigurationStamp: Hashable, Sendable {
     }
 
     /// Without those that begin with a dot, which no wildcard matches.
-    private static func names(in folder: String) -> [String] {
+    static func names(in folder: String) -> [String] {
         FolderList.names(in: folder).filter { !$0.hasPrefix(".") }.sorted()
     }
 }

@@ -24,7 +24,7 @@ struct ConfigurationSurvey: Sendable {
             let statement = place.statement
             if let pass = Pass(place, around, upstream: upstream, pool: pool) { passes.append(pass) }
             if Self.isHandedDown(statement.name) { settings[around.last, default: []].append(place) }
-            if statement.arguments.contains(where: { $0.contains("$proxy_host") }) { hosts.append(place) }
+            if statement.arguments.contains(where: Self.speaksOfHost) { hosts.append(place) }
             if let value = statement.arguments.last, values.contains(value) {
                 if statement.name == "set" {
                     aliases.append((statement.arguments[0], place))
@@ -36,6 +36,11 @@ struct ConfigurationSurvey: Sendable {
             }
         }
         (self.passes, self.settings, self.aliases, self.hosts) = (passes, settings, aliases, hosts)
+    }
+
+    /// The search itself is slow, and a configuration has thousands of words.
+    private static func speaksOfHost(_ word: String) -> Bool {
+        word.utf8.contains(UInt8(ascii: "$")) && word.contains("$proxy_host")
     }
 
     private static func isHandedDown(_ name: String) -> Bool {

@@ -57,6 +57,21 @@ struct ConfigurationTree: Sendable {
         walk(file: 0, block: nil, around: [], depth: 0, body)
     }
 
+    /// Where a file may come to be a part of it: the folders of its files, but for the private one of ours, and
+    /// those that an `include` with a wildcard looks into, whether or not it finds something there.
+    var folders: Set<String> {
+        var folders = Set(files.flatMap(\.names).map { AtomicFile.folder(of: $0) })
+        walk { place, _ in
+            guard place.statement.name == "include", let name = place.statement.arguments.first else {
+                return
+            }
+            let parts = absolute(name).split(separator: "/")
+            let first = parts.firstIndex { $0.contains { "*?[".contains($0) } }
+            if let first { folders.insert("/" + parts[..<first].joined(separator: "/")) }
+        }
+        return folders.filter { !$0.hasSuffix("/.bgdeploy") }
+    }
+
     /// `FILE:LINE`.
     func name(of place: Place) -> String { "\(files[place.file].contents.path):\(place.statement.line)" }
 
@@ -85,9 +100,13 @@ struct ConfigurationTree: Sendable {
         }
     }
 
+    private func absolute(_ pattern: String) -> String {
+        pattern.hasPrefix("/") ? pattern : "\(folder)/\(pattern)"
+    }
+
     /// As glob(3) matches: no wildcard meets a slash, or the dot that begins a name.
     private func matches(of pattern: String) -> [Int] {
-        let whole = pattern.hasPrefix("/") ? pattern : "\(folder)/\(pattern)"
+        let whole = absolute(pattern)
         return files.indices.filter { index in
             files[index].names.contains { $0 == whole || fnmatch(whole, $0, FNM_PATHNAME | FNM_PERIOD) == 0 }
         }

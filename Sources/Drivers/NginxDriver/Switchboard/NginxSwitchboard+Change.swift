@@ -86,15 +86,17 @@ extension NginxSwitchboard {
         _ keeper: MarkKeeper,
         isReturn: Bool
     ) async throws(LoadBalancerError) -> BoardRecord {
-        let wanted = isReturn ? nil : try await checkInstalled(keeper)
+        let wanted = isReturn ? nil : try await checkInstalled(keeper, isAsking: false)
         return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             if let wanted, try record(keeper) != wanted {
                 try translated { () throws(FileProblem) in
                     try keeper.file.setValue(wanted, at: BoardRecord.path(keeper))
                 }
             }
-            guard let record = try record(keeper), record.isWired, try isLoaded(keeper, try locator.master())
-            else {
+            let record = try record(keeper)
+            // On the way forward all of this has just been looked at.
+            if !isReturn, let record { return record }
+            guard let record, record.isWired, try isLoaded(keeper, try locator.master()) else {
                 throw .misconfigured(
                     "nginx's configuration does not go through the switchboard any more, or nginx has not loaded it; run `bgdeploy traffic install`, or say `mode: weights`; nothing was changed"
                 )
@@ -121,8 +123,8 @@ extension NginxSwitchboard {
         raised.service = settings.service
         do throws(LoadBalancerError) {
             let opened = try open(mark, from: now, contents, split, token, keeper, isReturn: isReturn)
-            let set = try makeSets(for: split, stable: opened.stable)
-            if opened != mark { try keeper.save(opened) }
+            let set = try makeSets(for: split, stable: opened.mark.stable)
+            if opened != OpenedMark(mark) { try keeper.save(opened) }
             return BoardChange(
                 keeper: keeper,
                 record: record,
@@ -131,8 +133,8 @@ extension NginxSwitchboard {
                 contents: contents,
                 markBefore: raised,
                 previousBefore: previous,
-                stable: opened.stable,
-                isRaise: Self.isRaise(from: now, to: split, stable: opened.stable)
+                stable: opened.mark.stable,
+                isRaise: Self.isRaise(from: now, to: split, stable: opened.mark.stable)
             )
         } catch {
             if let previous { try? keeper.file.setSide(keeper.file.previousPath, previous) }
@@ -175,9 +177,11 @@ extension NginxSwitchboard {
         _ token: FencingToken,
         _ keeper: MarkKeeper,
         isReturn: Bool
-    ) throws(LoadBalancerError) -> BalancerMark {
+    ) throws(LoadBalancerError) -> OpenedMark {
         let isOpen = mark.token == token && mark.emergency == nil && mark.stable == now?.live
-        if isOpen, mark.previous == contents.digest, try keeper.previousText(mark) != nil { return mark }
+        if isOpen, mark.previous == contents.digest, try keeper.previousText(mark) != nil {
+            return OpenedMark(mark)
+        }
         return try keeper.opened(
             mark,
             token: token,

@@ -48,11 +48,24 @@ extension NginxSwitchboard {
     }
 
     func wanted(_ keeper: MarkKeeper) async throws(LoadBalancerError) -> Wanted {
+        let start = KnownConfiguration.time()
         let paths = try await configurationPaths()
         return try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             let tree = try ConfigurationTree(paths)
-            return try wanted(keeper, tree)
+            let wanted = try wanted(keeper, tree)
+            KnownConfiguration(tree, paths, of: self, keeper, askedAt: start)?.keep(by: keeper)
+            return wanted
         }
+    }
+
+    /// The same without nginx where another run has asked it about this very configuration.
+    private func wantedAsKnown(_ keeper: MarkKeeper) async throws(LoadBalancerError) -> Wanted {
+        let known = try await BlockingWork.run { [self] () throws(LoadBalancerError) -> Wanted? in
+            guard let known = KnownConfiguration.current(keeper, of: self) else { return nil }
+            return try wanted(keeper, try ConfigurationTree(known.paths))
+        }
+        if let known { return known }
+        return try await wanted(keeper)
     }
 
     private func wanted(_ keeper: MarkKeeper, _ tree: ConfigurationTree) throws(LoadBalancerError) -> Wanted {
@@ -118,12 +131,16 @@ extension NginxSwitchboard {
 
     /// Fails unless the configuration has everything and nginx has loaded it.
     ///
-    /// What it finds that should be recorded; `nil` when nothing has changed since it looked last.
+    /// What it finds that should be recorded; `nil` when nothing has changed since it looked last. `isAsking` is
+    /// whether nginx itself is asked what its configuration is, whatever another run has kept of that.
     @discardableResult
-    func checkInstalled(_ keeper: MarkKeeper) async throws(LoadBalancerError) -> BoardRecord? {
+    func checkInstalled(
+        _ keeper: MarkKeeper,
+        isAsking: Bool
+    ) async throws(LoadBalancerError) -> BoardRecord? {
         var record: BoardRecord?
         if seen.withLock({ $0?.isCurrent }) != true {
-            let wanted = try await wanted(keeper)
+            let wanted = isAsking ? try await wanted(keeper) : try await wantedAsKnown(keeper)
             guard wanted.changes.isEmpty else {
                 let list = wanted.changes.map(\.path).joined(separator: ", ")
                 throw .misconfigured(
@@ -169,7 +186,7 @@ extension NginxSwitchboard {
     private func prepareBoard(_ keeper: MarkKeeper, _ token: FencingToken) async throws(LoadBalancerError) {
         let mark = try keeper.mark(admitting: token)
         let present = board.current?.split(board.environments)
-        let observed = present == nil ? try await weights.observe().split : present
+        let observed = present == nil ? try await weights.observeText(keeper).split : present
         guard let split = observed else {
             throw .misconfigured(
                 "\(name) sends traffic to neither environment; put one of them in force first"

@@ -65,7 +65,7 @@ package final class NginxSwitchboard: LoadBalancer {
     package func observe() async throws(LoadBalancerError) -> BalancerObservation {
         let keeper = try weights.keeper()
         guard let record = try await readyRecord(keeper) else {
-            let plain = try await weights.observe()
+            let plain = try await weights.observeText(keeper)
             let remark =
                 "mode switchboard is not installed here, so the weights count: `bgdeploy traffic install`"
             return BalancerObservation(
@@ -175,9 +175,9 @@ package final class NginxSwitchboard: LoadBalancer {
     }
 
     package func inspect() async throws(LoadBalancerError) {
-        try await weights.inspect()
         let keeper = try weights.keeper()
-        try await checkInstalled(keeper)
+        try await weights.inspectText(keeper)
+        try await checkInstalled(keeper, isAsking: true)
         try await BlockingWork.run { [self] () throws(LoadBalancerError) in
             guard access(board.folder, W_OK | X_OK) == 0 else {
                 throw .forbidden("not allowed to change \(board.folder); nothing was changed")

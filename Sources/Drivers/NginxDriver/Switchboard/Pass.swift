@@ -4,14 +4,23 @@ import NginxConfig
 /// A directive that passes requests on, such as `proxy_pass http://app;`.
 struct Pass: Sendable {
     enum Target: Hashable, Sendable {
-        /// The upstream, and nothing behind it.
-        case upstream(scheme: String)
-        /// The upstream, with a path that would replace a part of the request's.
-        case upstreamWithPath
+        case upstream(scheme: String, path: Path)
         /// The switchboard's pool.
-        case pool(scheme: String)
+        case pool(scheme: String, path: Path)
         /// Another upstream, or a variable.
         case other
+    }
+
+    /// What stands behind the name.
+    enum Path: Hashable, Sendable {
+        /// Nothing: the request's own path is sent, as the client wrote it.
+        case none
+        /// A path that takes the place of the location's in the request's.
+        case replacing(String)
+        /// A text with variables, sent as it is instead of the request's path.
+        case whole(String)
+        /// More of the name, by a variable.
+        case unclear
     }
 
     let place: ConfigurationTree.Place
@@ -36,24 +45,41 @@ struct Pass: Sendable {
         self.around = around
         let parts = url.firstRange(of: "://").map { (String(url[..<$0.upperBound]), url[$0.upperBound...]) }
         let (scheme, rest) = parts ?? ("", url[...])
-        let host = rest.prefix { $0 != "/" }
         if around.first?.statement.name == "stream" {
             // An upstream of this name there is another one.
             target = .other
-        } else if host == "$\(pool)" {
-            target = .pool(scheme: scheme)
-        } else if host.lowercased() == upstream.lowercased() {
-            target = host.count == rest.count ? .upstream(scheme: scheme) : .upstreamWithPath
+        } else if let path = Self.path(in: rest, behind: "$\(pool)") {
+            target = .pool(scheme: scheme, path: path)
+        } else if let path = Self.path(in: rest, behind: upstream) {
+            target = .upstream(scheme: scheme, path: path)
         } else {
             target = .other
         }
     }
 
+    /// What follows `name` at the beginning of `text`; `nil` when another name stands there.
+    private static func path(in text: Substring, behind name: String) -> Path? {
+        guard text.lowercased().hasPrefix(name.lowercased()) else { return nil }
+        let rest = text.dropFirst(name.count)
+        guard let next = rest.first else { return Path.none }
+        if next == "/" { return rest.contains("$") ? .whole(String(rest)) : .replacing(String(rest)) }
+        guard next == "$" else { return nil }
+        let isWholePath = ["$request_uri", "${request_uri}"].contains { rest.hasPrefix($0) }
+        return isWholePath ? .whole(String(rest)) : .unclear
+    }
+
     /// `http://` of `http://app`; `nil` when it does not go to the upstream.
     var scheme: String? {
         switch target {
-        case .upstream(let scheme), .pool(let scheme): scheme
-        case .upstreamWithPath, .other: nil
+        case .upstream(let scheme, _), .pool(let scheme, _): scheme
+        case .other: nil
+        }
+    }
+
+    var path: Path {
+        switch target {
+        case .upstream(_, let path), .pool(_, let path): path
+        case .other: .none
         }
     }
 
@@ -66,9 +92,13 @@ struct Pass: Sendable {
         guard around.contains(where: { $0.statement.name == "server" }) else {
             return "it is in no `server` block"
         }
-        guard target == .upstreamWithPath else { return nil }
-        return
-            "the path behind the upstream's name replaces a part of the request's, which nginx does not do with a variable there; leave the path out, with a `rewrite … break` where it matters"
+        switch path {
+        case .none: return nil
+        case .unclear: return "a variable follows the upstream's name there, so which name it is is not known"
+        case .replacing, .whole:
+            if protocolName == "proxy" { return nil }
+            return "`\(place.statement.name)` takes no path behind the upstream's name"
+        }
     }
 
     /// The innermost location around it.

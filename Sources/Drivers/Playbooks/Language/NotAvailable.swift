@@ -5,9 +5,9 @@ import DeployPorts
 /// They are mistakes, so that nobody believes in a check or a notification that never happens.
 enum NotAvailable {
     static let stepKinds = [
-        "load", "backup", "window", "notify",
+        "backup", "window", "notify",
     ]
-    static let topLevel = ["notify", "severity"]
+    static let topLevel = ["notify"]
     static let migrate = ["backup", "rehearse", "apply", "lint"]
     static let afterwards = ["retire"]
     /// Beside a step's action, and in a balancer: another host.

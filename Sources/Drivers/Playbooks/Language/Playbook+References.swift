@@ -21,8 +21,8 @@ extension Playbook {
             for step in steps[phase] ?? [] { check.take(step) }
         }
         if let request = drain?.request { check.take(request) }
-        if let gauge = drain?.connections { check.check(gauge.location.references) }
-        for gauge in monitor.gauges { check.check(gauge.location.references) }
+        if let gauge = drain?.connections { check.check(gauge.references) }
+        for gauge in monitor.gauges { check.check(gauge.references) }
         for step in rollback.steps { check.take(step) }
         for step in afterwards.flatMap(\.steps) { check.take(step) }
         return with(references: check.seen.sorted { $0.position < $1.position })
@@ -40,6 +40,8 @@ extension Playbook {
             environments: environments,
             balancers: balancers,
             strategy: strategy,
+            sticky: sticky,
+            severities: severities,
             unreachable: unreachable,
             steps: steps,
             defaultChecks: defaultChecks,

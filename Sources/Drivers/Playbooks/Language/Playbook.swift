@@ -10,6 +10,10 @@ package struct Playbook: Sendable {
     package let environments: [EnvironmentSpec]
     package let balancers: [ConfiguredBalancer]
     package var strategy: Strategy
+    /// By what a user stays on the side that was given to him; `nil` when every request is for itself.
+    package let sticky: UserKey?
+    /// How grave an error rate is, the gravest first.
+    package let severities: [Severity]
     /// What becomes of a run when a balancer cannot be reached.
     package let unreachable: UnreachablePolicy
     /// The steps of `preflight`, `prepare`, `migrate`, `warm_up` and `validate`; absent phases have none.
@@ -47,17 +51,38 @@ package struct Playbook: Sendable {
         package let hold: Span
         /// Whether a hold may end before its time when the evidence is in.
         package let endsEarly: Bool
+        /// Whether a hold that ends without evidence that the candidate is good waits for a person.
+        package let requiresEvidence: Bool
         /// Whether the playbook's chosen users go to the candidate with the first share.
         package let hasChosenUsers: Bool
+        /// What stays on the stable environment until monitor has passed; `nil` for nothing.
+        package let holdback: Percent?
 
-        package init(shares: [Percent], hold: Span, endsEarly: Bool, hasChosenUsers: Bool = false) {
+        package init(
+            shares: [Percent],
+            hold: Span,
+            endsEarly: Bool,
+            requiresEvidence: Bool = false,
+            hasChosenUsers: Bool = false,
+            holdback: Percent? = nil
+        ) {
             self.shares = shares
             self.hold = hold
             self.endsEarly = endsEarly
+            self.requiresEvidence = requiresEvidence
             self.hasChosenUsers = hasChosenUsers
+            self.holdback = holdback
         }
 
         package static let instant = Strategy(shares: [.full], hold: .zero, endsEarly: false)
+
+        /// What stays behind where the playbook does not say: 5 %, unless the steps before leave no room for it.
+        package static func defaultHoldback(of shares: [Percent]) -> Percent? {
+            guard shares.count > 1, let share = Percent(5), shares[shares.count - 2] < share.rest else {
+                return nil
+            }
+            return share
+        }
     }
 
     package struct DrainSettings: Sendable {
@@ -73,19 +98,20 @@ package struct Playbook: Sendable {
 
     package struct MonitorSettings: Sendable {
         package let length: Span
+        /// Requests of bgdeploy's own; `nil` for none.
+        package let probes: ProbeSettings?
+        /// How the candidate is judged beside the limits of ``rules``.
+        package let settings: JudgeSettings
         /// What is judged in every watch: the defaults, and what the playbook adds or replaces.
         package let rules: [MetricRule]
         /// The rules' numbers that are read from the candidate.
         package let gauges: [GaugeSpec]
     }
 
-    /// A number in a JSON answer; its name is its rule's.
-    package struct GaugeSpec: Hashable, Sendable {
-        package let name: String
-        /// A path at the candidate's URL, or a whole URL.
-        package let location: Template
-        /// The place in the JSON: `pool.active`, `items[0].count`.
-        package let value: String
+    package struct ProbeSettings: Hashable, Sendable {
+        /// At the public address; begins with `/`.
+        package let path: String
+        package let every: Span
     }
 
     package struct RollbackSettings: Sendable {

@@ -10,16 +10,20 @@ extension PlaybookDecoder {
         "error_rate": .errorRate, "latency_p95": .latencyP95, "latency_p99": .latencyP99,
     ]
 
-    func monitor(_ value: Parameter?) -> Playbook.MonitorSettings {
+    func monitor(_ value: Parameter?, _ scope: Scope) -> Playbook.MonitorSettings {
         guard let value else {
             return Playbook.MonitorSettings(
                 length: Self.defaultMonitor,
+                probes: nil,
+                settings: JudgeSettings(),
                 rules: MetricRule.defaults,
                 gauges: []
             )
         }
         var reader = MapReader(value, "`monitor`", diagnostics: diagnostics)
         let length = reader.span("for") ?? Self.defaultMonitor
+        let probes = probes(reader.optional("probes"), scope)
+        let settings = judgement(&reader)
         var rules = MetricRule.defaults
         var gauges: [Playbook.GaugeSpec] = []
         if let metrics = reader.optional("metrics") {
@@ -32,7 +36,13 @@ extension PlaybookDecoder {
             }
         }
         reader.finish()
-        return Playbook.MonitorSettings(length: length, rules: rules, gauges: gauges)
+        return Playbook.MonitorSettings(
+            length: length,
+            probes: probes,
+            settings: settings,
+            rules: rules,
+            gauges: gauges
+        )
     }
 
     private func metric(_ entry: Parameter.Entry) -> (MetricRule, Playbook.GaugeSpec?)? {
@@ -91,32 +101,10 @@ extension PlaybookDecoder {
         of entry: Parameter.Entry
     ) -> (metric: MetricRule.Metric, gauge: Playbook.GaugeSpec?)? {
         if case .scalar(let scalar) = value {
-            guard scalar.text == "balancer" else {
-                diagnostics.report(
-                    value.position,
-                    "`from` must be balancer or {http: PATH, value: FIELD}, found `\(scalar.text)`"
-                )
-                return nil
-            }
-            if let metric = Self.balancerMetrics[entry.key] { return (metric, nil) }
-            let words = Self.balancerMetrics.keys.sorted()
-            let hint = Spelling.nearest(to: entry.key, among: words).map { "; did you mean `\($0)`?" } ?? ""
-            diagnostics.report(
-                entry.keyPosition,
-                "a balancer tells \(words.joined(separator: ", ")), not `\(entry.key)`\(hint)"
-            )
-            return nil
+            guard let metric = balancerMetric(scalar, of: entry) else { return nil }
+            return (metric, nil)
         }
-        guard value.child("prometheus") == nil else {
-            _ = NotAvailable.strip(["prometheus"], from: value, diagnostics)
-            return nil
-        }
-        var reader = MapReader(value, "`from`", diagnostics: diagnostics)
-        guard case .map = value else { return nil }
-        let location = reader.required("http").flatMap { reader.template(of: $0, "http") }
-        let field = reader.required("value").flatMap { plain(of: $0, "value", reader) }
-        reader.finish()
-        guard let location, let field else { return nil }
+        guard let source = gauge(value) else { return nil }
         if Self.balancerMetrics[entry.key] != nil {
             diagnostics.report(
                 entry.keyPosition,
@@ -124,6 +112,27 @@ extension PlaybookDecoder {
             )
             return nil
         }
-        return (.gauge(entry.key), Playbook.GaugeSpec(name: entry.key, location: location, value: field))
+        return (.gauge(entry.key), Playbook.GaugeSpec(name: entry.key, source: source))
+    }
+
+    private func balancerMetric(
+        _ scalar: Parameter.Scalar,
+        of entry: Parameter.Entry
+    ) -> MetricRule.Metric? {
+        guard scalar.text == "balancer" else {
+            diagnostics.report(
+                scalar.position,
+                "`from` must be balancer or {http: PATH, value: FIELD}, {prometheus: URL, query: TEXT} or {command: [PROGRAM, …]}, found `\(scalar.text)`"
+            )
+            return nil
+        }
+        if let metric = Self.balancerMetrics[entry.key] { return metric }
+        let words = Self.balancerMetrics.keys.sorted()
+        let hint = Spelling.nearest(to: entry.key, among: words).map { "; did you mean `\($0)`?" } ?? ""
+        diagnostics.report(
+            entry.keyPosition,
+            "a balancer tells \(words.joined(separator: ", ")), not `\(entry.key)`\(hint)"
+        )
+        return nil
     }
 }

@@ -149,7 +149,7 @@ extension PlaybookDecoder {
         return PlaybookStep(
             title: Self.title(common.name ?? action.summary),
             work: .action(action),
-            deadline: common.timeout ?? rules.defaultDeadline,
+            deadline: common.timeout ?? action.ownDeadline ?? rules.defaultDeadline,
             onFailure: common.onFailure,
             isAlways: common.isAlways,
             policy: StepPolicy(

@@ -6,7 +6,8 @@ extension PlaybookDecoder {
     static let defaultHold = Span.minutes(10)
     static let defaultReturnHold = Span.minutes(2)
 
-    func strategy(_ value: Parameter?) -> Playbook.Strategy {
+    /// With `drainsLast`, nothing stays on the stable environment by default: it is drained after the switch.
+    func strategy(_ value: Parameter?, drainsLast: Bool) -> Playbook.Strategy {
         guard let value else { return .instant }
         if case .scalar(let scalar) = value {
             if scalar.text == "instant" { return .instant }
@@ -18,28 +19,68 @@ extension PlaybookDecoder {
         }
         var reader = MapReader(value, "`strategy`", diagnostics: diagnostics)
         guard case .map = value else { return .instant }
-        if let holdback = reader.optional("holdback") {
-            let isHarmless =
-                if case .scalar(let scalar) = holdback { ["none", "0%"].contains(scalar.text) } else { false }
-            if !isHarmless { diagnostics.report(holdback.position, NotAvailable.message("holdback")) }
-        }
         let hasChosenUsers = reader.optional("ab") != nil
         _ = reader.optional("sticky")
         let hold = reader.optional("hold").flatMap { positive($0, "hold", reader) } ?? Self.defaultHold
-        let endsEarly = reader.flag("early") ?? false
+        let endsEarly = reader.flag("early") ?? true
+        let requiresEvidence = requiresEvidence(reader.optional("evidence"))
         let isMissing = !hasChosenUsers && value.child("canary") == nil
         if isMissing {
             diagnostics.report(value.position, "`strategy` needs the key `canary` or the key `ab`")
         }
         let rising = reader.optional("canary").flatMap { self.rising($0, reader) } ?? [.full]
         let shares = hasChosenUsers ? [.zero] + rising : rising
+        let byDefault = drainsLast ? nil : Playbook.Strategy.defaultHoldback(of: shares)
+        let holdback = reader.optional("holdback").map { self.holdback($0, shares, drainsLast, reader) }
         reader.finish()
         return Playbook.Strategy(
             shares: shares,
             hold: shares.count > 1 ? hold : .zero,
             endsEarly: endsEarly,
-            hasChosenUsers: hasChosenUsers
+            requiresEvidence: requiresEvidence,
+            hasChosenUsers: hasChosenUsers,
+            holdback: holdback ?? byDefault
         )
+    }
+
+    private func requiresEvidence(_ value: Parameter?) -> Bool {
+        guard let value else { return false }
+        if case .scalar(let scalar) = value, ["wanted", "required"].contains(scalar.text) {
+            return scalar.text == "required"
+        }
+        diagnostics.report(
+            value.position,
+            "`evidence` must be wanted or required, found \(value.kindDescription)"
+        )
+        return false
+    }
+
+    /// `nil` for none.
+    private func holdback(
+        _ value: Parameter,
+        _ shares: [Percent],
+        _ drainsLast: Bool,
+        _ reader: MapReader
+    ) -> Percent? {
+        if case .scalar(let scalar) = value, scalar.text == "none" { return nil }
+        guard let share = reader.percent(of: value, "holdback"), share > .zero else { return nil }
+        if drainsLast {
+            diagnostics.report(
+                value.position,
+                "`holdback` keeps users on the environment that `order` drains after the switch: use "
+                    + "`holdback: none`, or drain before the switch"
+            )
+            return nil
+        }
+        guard shares.count > 1, shares[shares.count - 2] < share.rest else {
+            diagnostics.report(
+                value.position,
+                "`holdback` leaves the candidate \(share.rest) %, which must be more than the canary's share "
+                    + "before 100 %"
+            )
+            return nil
+        }
+        return share
     }
 
     private func rising(_ value: Parameter, _ reader: MapReader) -> [Percent]? {
@@ -112,7 +153,7 @@ extension PlaybookDecoder {
         let field = reader.required("value").flatMap { plain(of: $0, "value", reader) }
         reader.finish()
         guard let location, let field else { return nil }
-        return Playbook.GaugeSpec(name: "connections", location: location, value: field)
+        return Playbook.GaugeSpec(name: "connections", source: .json(location: location, field: field))
     }
 
     // MARK: the way back

@@ -24,22 +24,26 @@ struct PlaybookDecoder {
         let environments = self.environments(reader.required("environments"))
         let scope = Scope(service: service, publicURL: publicURL, environments: environments)
         let traffic = reader.optional("strategy")
-        let strategy = self.strategy(traffic)
+        let drainsLast = order(reader.optional("order"))
+        let strategy = self.strategy(traffic, drainsLast: drainsLast)
+        let users = self.users(traffic, reader)
         let hasChecks = root.child("validate") != nil
         let playbook = Playbook(
             service: service,
             publicURL: publicURL,
             environments: environments,
-            balancers: balancers(reader.required("balancers"), scope, users(traffic, reader)),
+            balancers: balancers(reader.required("balancers"), scope, users),
             strategy: strategy,
+            sticky: users.sticky,
+            severities: severities(reader.optional("severity")),
             unreachable: unreachable(reader.optional("unreachable")),
             steps: steps(&reader, scope),
             defaultChecks: hasChecks ? [:] : defaultChecks(scope),
             drain: drain(reader.optional("drain"), scope),
-            monitor: monitor(reader.optional("monitor")),
+            monitor: monitor(reader.optional("monitor"), scope),
             rollback: rollback(reader.optional("rollback"), scope),
             afterwards: afterwards(reader.optional("afterwards"), scope),
-            drainsAfterSwitch: order(reader.optional("order")),
+            drainsAfterSwitch: drainsLast,
             versionPattern: versionPattern(reader.optional("version_pattern"), reader),
             secrets: secrets(reader.optional("secrets")),
             references: [],

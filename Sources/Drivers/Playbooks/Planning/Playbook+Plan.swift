@@ -52,7 +52,8 @@ extension Playbook {
         let shift = SwitchPhase(
             shares: strategy.shares,
             hold: strategy.hold,
-            chosenUsers: strategy.hasChosenUsers
+            chosenUsers: strategy.hasChosenUsers,
+            holdback: monitor.length > .zero ? strategy.holdback : nil
         )
         guard let drain else { return [.shift(phase: shift)] }
         let phase = DrainPhase(

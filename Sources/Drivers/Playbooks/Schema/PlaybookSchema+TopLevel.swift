@@ -38,6 +38,13 @@ extension PlaybookSchema {
             (key: "drain", value: drain),
             (key: "monitor", value: monitor),
             (key: "rollback", value: rollback),
+            (
+                key: "severity",
+                value: named(
+                    "How grave an error rate is, the gravest first: P0 for `> 5%`.",
+                    reference("limit", "A limit of the error rate, in percent.")
+                )
+            ),
             (key: "afterwards", value: list("What is done some time after the release.", of: followUp)),
             (key: "order", value: order),
             (
@@ -106,7 +113,19 @@ extension PlaybookSchema {
                     key: "hold",
                     value: reference("duration", "How long each share is watched: 10m by default.")
                 ),
-                (key: "early", value: flag("Whether a hold ends early when the evidence is in.")),
+                (
+                    key: "early",
+                    value: flag("Whether a hold ends early when the evidence is in, the default.")
+                ),
+                (
+                    key: "evidence",
+                    value: choice(
+                        "Whether a hold that ends without evidence that the candidate is good waits for a "
+                            + "person: wanted by default.",
+                        "wanted",
+                        "required"
+                    )
+                ),
                 (
                     key: "sticky",
                     value: [
@@ -116,7 +135,13 @@ extension PlaybookSchema {
                     ]
                 ),
                 (key: "ab", value: chosenUsers),
-                (key: "holdback", value: choice("What stays behind as the control.", "none", "0%")),
+                (
+                    key: "holdback",
+                    value: [
+                        "description": "What stays on the stable environment until monitor has passed: 5%.",
+                        "anyOf": [["const": "none"], reference("percent")],
+                    ]
+                ),
             ]
         )
         return [
@@ -212,38 +237,49 @@ extension PlaybookSchema {
             [
                 (key: "for", value: reference("duration", "For how long: 15m by default.")),
                 (key: "metrics", value: named("What is judged, by name.", metric)),
+                (
+                    key: "confidence",
+                    value: reference("percent", "How seldom a good candidate is rolled back: 99% by default.")
+                ),
+                (
+                    key: "clustering",
+                    value: [
+                        "description": "How errors cluster: 1, or 8 with sticky or chosen users.",
+                        "type": "number",
+                        "minimum": 1,
+                        "maximum": 1000,
+                    ]
+                ),
+                (
+                    key: "compare",
+                    value: choice("What the candidate is compared with: stable by default.", "stable", "none")
+                ),
+                (
+                    key: "probes",
+                    value: object(
+                        "Requests of bgdeploy's own through the balancers, for a service with few users.",
+                        required: ["get"],
+                        [
+                            (
+                                key: "get",
+                                value: ["description": "A path.", "type": "string", "pattern": "^/[!-~]*$"]
+                            ),
+                            (key: "every", value: reference("duration", "1s by default, 20ms at least.")),
+                        ]
+                    )
+                ),
+                (key: "dry_run", value: flag("Judge, and only tell what would be rolled back.")),
             ]
         )
     }
 
-    private static func gauge(_ description: String) -> SchemaJSON {
+    static func gauge(_ description: String) -> SchemaJSON {
         object(
             description,
             required: ["http", "value"],
             [
                 (key: "http", value: reference("text", "A path at the environment's URL, or a whole URL.")),
                 (key: "value", value: ["description": "The field: pool.active.", "type": "string"]),
-            ]
-        )
-    }
-
-    private static var metric: SchemaJSON {
-        object(
-            "One metric and its limits.",
-            required: ["from"],
-            [
-                (
-                    key: "from",
-                    value: [
-                        "description": "Where it comes from.",
-                        "anyOf": [
-                            ["const": "balancer"], gauge("A number in a JSON answer of the candidate."),
-                        ],
-                    ]
-                ),
-                (key: "instant", value: reference("limit", "Back at once.")),
-                (key: "gradual", value: reference("limit", "Back step by step.")),
-                (key: "warn", value: reference("limit", "A remark, nothing more.")),
             ]
         )
     }

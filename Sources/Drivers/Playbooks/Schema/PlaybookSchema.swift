@@ -113,6 +113,6 @@ package enum PlaybookSchema {
         let either = SchemaJSON.list(catalogue.balancerKinds.map { reference("balancer_\($0.key)") })
         let balancer: Entries =
             catalogue.balancerKinds.isEmpty ? [] : [(key: "balancer", value: ["anyOf": either])]
-        return values + balancers + balancer + steps(catalogue)
+        return values + metricSources + balancers + balancer + steps(catalogue)
     }
 }

@@ -86,6 +86,14 @@ package struct MarkKeeper: Sendable {
         try translated { () throws(FileProblem) in try file.setValue(mark, at: file.markPath) }
     }
 
+    /// Writes a mark with the texts that go with it, the mark last.
+    package func save(_ opened: OpenedMark) throws(LoadBalancerError) {
+        try translated { () throws(FileProblem) in
+            let text = AtomicFile.Text(file.markPath, try MarkedFile.encoded(opened.mark))
+            try AtomicFile.replaceTogether(opened.texts + [text])
+        }
+    }
+
     /// The same on a full disk, too: there the mark is written over in place.
     package func saveInEmergency(_ mark: BalancerMark) throws(LoadBalancerError) {
         do throws(LoadBalancerError) {
@@ -104,7 +112,7 @@ package struct MarkKeeper: Sendable {
         return bytes
     }
 
-    /// The mark that goes with a change from `text`, in which `now` is in force, to `split`.
+    /// The mark that goes with a change from `text`, in which `now` is in force, to `split`; nothing is written.
     ///
     /// Whenever one environment has everything and is asked to give some of it up, it becomes the stable one
     /// and `text` the backup. Both stay while the traffic is divided, which is the same run, also when a new
@@ -119,37 +127,34 @@ package struct MarkKeeper: Sendable {
         to split: Split,
         isReturn: Bool,
         script: String
-    ) throws(LoadBalancerError) -> BalancerMark {
-        var mark = mark
-        mark.token = token
-        mark.service = service
-        mark.emergency = nil
+    ) throws(LoadBalancerError) -> OpenedMark {
+        var opened = OpenedMark(mark)
+        opened.mark.token = token
+        opened.mark.service = service
+        opened.mark.emergency = nil
         if let live = now?.live, split.live != live, !isReturn, !isWayBack(from: live, mark, token) {
             try translated { () throws(FileProblem) in
-                try file.setSide(file.previousPath, text, durability: .withTheNext)
-                if try file.side(file.scriptPath) != Array(script.utf8) {
-                    try file.setSide(
-                        file.scriptPath,
-                        Array(script.utf8),
-                        mode: 0o700,
-                        durability: .withTheNext
-                    )
-                }
+                let texts = [
+                    AtomicFile.Text(file.previousPath, text),
+                    AtomicFile.Text(file.scriptPath, Array(script.utf8), newMode: 0o700),
+                ]
+                for text in texts where try file.side(text.path) != text.bytes { opened.texts.append(text) }
             }
-            mark.stable = live
-            mark.opened = token
-            mark.previous = Digest.sha256(text)
+            opened.mark.stable = live
+            opened.mark.opened = token
+            opened.mark.previous = Digest.sha256(text)
         }
-        return mark
+        return opened
     }
 
     /// Takes back what ``opened(_:token:from:text:to:isReturn:script:)`` did; `mark` and `previous` are from before it.
     package func close(_ mark: BalancerMark, previous: [UInt8]?) throws(FileProblem) {
         let now = try file.value(BalancerMark.self, at: file.markPath)
+        var texts = [AtomicFile.Text(file.markPath, try MarkedFile.encoded(mark))]
         if let previous, now?.previous != mark.previous {
-            try file.setSide(file.previousPath, previous, durability: .withTheNext)
+            texts.insert(AtomicFile.Text(file.previousPath, previous), at: 0)
         }
-        try file.setValue(mark, at: file.markPath)
+        try AtomicFile.replaceTogether(texts)
     }
 
     private func isWayBack(

@@ -31,14 +31,14 @@ package enum RescueHead {
             fi
         }
         if command -v flock >/dev/null 2>&1 && exec 9>>"$lock"; then
-            if ! flock -w 1 9; then
+            if ! flock -w 0.4 9; then
                 # A bgdeploy that hangs with the lock in its hand is killed: whatever it wrote is whole.
                 inode=$(stat -c %i "$lock")
                 holder=$(sed -n "s/^[0-9]*: FLOCK  *ADVISORY  *WRITE  *\\([0-9]*\\) [^ ]*:$inode .*/\\1/p" /proc/locks | head -n 1)
                 case $(readlink "/proc/${holder:-0}/exe") in
                 */bgdeploy*) kill -9 "$holder" ;;
                 esac
-                flock -w 1 9 || echo "another process holds the lock; going on" >&2
+                flock -w 0.4 9 || echo "another process holds the lock; going on" >&2
             fi
         fi
         # A higher epoch keeps every bgdeploy that is still under way from undoing this.

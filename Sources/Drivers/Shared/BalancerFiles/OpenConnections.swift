@@ -3,15 +3,28 @@ import SafeFile
 
 /// Counts open connections to servers, as the kernel lists them.
 ///
-/// A connection that `keepalive` of an upstream holds for later requests counts too: nothing outside of nginx
-/// tells it from a busy one. Old workers close theirs at once, and new ones open none to an environment
-/// without a share, so that a drained environment's count comes down to what is really under way.
-enum OpenConnections {
+/// A connection that a balancer holds for later requests (`keepalive` of an nginx upstream, `http-reuse` of
+/// HAProxy) counts too: nothing outside of it tells it from a busy one. Old nginx workers close theirs at once,
+/// HAProxy's within seconds, and new ones open none to an environment without a share, so that a drained
+/// environment's count comes down to what is really under way.
+package enum OpenConnections {
     /// Processes in one network.
-    struct Owners {
-        let ids: [Int32]
+    package struct Owners: Sendable {
+        package let ids: [Int32]
         /// A process that outlives them, in the same network.
         let parent: Int32
+
+        package init(ids: [Int32], parent: Int32) {
+            self.ids = ids
+            self.parent = parent
+        }
+    }
+
+    /// Where a server takes connections.
+    package enum Place: Hashable, Sendable {
+        /// `host` is a name or an address without brackets.
+        case network(host: String, port: UInt16)
+        case socket(path: String)
     }
 
     /// Those that the processes `owners` have; those of every local program where the owners are not known or
@@ -19,8 +32,8 @@ enum OpenConnections {
     ///
     /// Of connections to a socket in the file system always every program's: the kernel lists the name at the
     /// accepting end alone.
-    static func count(to servers: [ServerAddress], of owners: Owners?) -> Int {
-        let paths = Set(servers.compactMap(\.socketPath))
+    package static func count(to servers: [Place], of owners: Owners?) -> Int {
+        let paths = Set(servers.compactMap { if case .socket(let path) = $0 { path } else { nil } })
         let remotes = Set(servers.flatMap { hexAddresses(of: $0) })
         let theirs = owners.flatMap { owned(by: $0, to: servers) }
         let tcp = theirs ?? established(under: "/proc", to: remotes, ownedBy: nil)
@@ -28,7 +41,7 @@ enum OpenConnections {
     }
 
     /// Those of `owners` alone, over TCP; `nil` when their descriptors may not be seen.
-    static func owned(by owners: Owners, to servers: [ServerAddress]) -> Int? {
+    package static func owned(by owners: Owners, to servers: [Place]) -> Int? {
         guard let inodes = sockets(of: owners.ids) else { return nil }
         let remotes = Set(servers.flatMap { hexAddresses(of: $0) })
         return established(under: "/proc/\(owners.parent)", to: remotes, ownedBy: inodes)
@@ -90,8 +103,8 @@ enum OpenConnections {
     }
 
     /// The addresses of a server as the kernel writes them: words in the machine's byte order, hexadecimal.
-    private static func hexAddresses(of server: ServerAddress) -> [String] {
-        guard let host = server.host, let port = server.port else { return [] }
+    private static func hexAddresses(of server: Place) -> [String] {
+        guard case .network(let host, let port) = server else { return [] }
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?

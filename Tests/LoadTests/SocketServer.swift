@@ -1,0 +1,1 @@
+../WebSocketClientTests/SocketServer.swift
