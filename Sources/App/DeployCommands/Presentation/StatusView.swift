@@ -18,6 +18,7 @@ extension ServiceStatus {
         fields.append(("split", (observed ?? run?.state.split).map(EventJSON.split) ?? .null))
         let chosen = (observed ?? run?.state.split)?.chosen
         fields.append(("chosenUsers", chosen.map { .text($0.rawValue) } ?? .null))
+        fields.append(("holdback", run?.state.plan.holdback.map { .decimal($0.value) } ?? .null))
         fields.append(("live", observed?.live.map { .text($0.rawValue) } ?? .null))
         fields.append(("waitingFor", run?.state.waiting.map(Self.waiting) ?? .null))
         fields.append(("reason", run?.state.reason.map { .text($0) } ?? .null))
@@ -90,6 +91,9 @@ extension ServiceStatus {
             lines.append(
                 "  waits for \(waiting.kind) until \(Clock.time(waiting.until, seenAt: now)): \(waiting.title)"
             )
+        }
+        if let holdback = run.state.plan.holdback, run.state.phase == .monitor, run.state.confirmed != .full {
+            lines.append("  \(holdback) % stay on \(run.state.plan.stable) as the control until monitor has passed")
         }
         if let reason = run.state.reason { lines.append("  \(reason.replacing("\n", with: "\n  "))") }
         if let holder {
