@@ -93,7 +93,9 @@ extension ServiceStatus {
             )
         }
         if let holdback = run.state.plan.holdback, run.state.phase == .monitor, run.state.confirmed != .full {
-            lines.append("  \(holdback) % stay on \(run.state.plan.stable) as the control until monitor has passed")
+            lines.append(
+                "  \(holdback) % stay on \(run.state.plan.stable) as the control until monitor has passed"
+            )
         }
         if let reason = run.state.reason { lines.append("  \(reason.replacing("\n", with: "\n  "))") }
         if let holder {
