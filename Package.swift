@@ -59,6 +59,8 @@ let layers: [String: Layer] = [
     "Load": .drivers,
     "MetricSources": .drivers,
     "Migrations": .drivers,
+    "Backups": .drivers,
+    "DatabaseDiagnosis": .drivers,
     "StoreSQLite": .drivers,
     "Playbooks": .drivers,
     "DeployEngine": .engine,
@@ -232,7 +234,19 @@ let package = Package(
                 "DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket", "ChildProcesses",
             ]
         ),
-        module("Migrations", imports: ["DeployPorts", "MigrationVerdicts", "PgQuery", "PostgresClient"]),
+        module(
+            "Migrations",
+            imports: [
+                "DeployCore", "DeployPorts", "MigrationVerdicts", "PgQuery", "PostgresClient",
+                "ChildProcesses",
+                "SafeFile",
+            ]
+        ),
+        module(
+            "Backups",
+            imports: ["DeployCore", "DeployPorts", "CSpawn", "ChildProcesses", "SafeFile", "PostgresClient"]
+        ),
+        module("DatabaseDiagnosis", imports: ["PostgresClient"]),
         module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "SafeFile"], products: [grdb]),
         module(
             "Playbooks",
@@ -251,7 +265,7 @@ let package = Package(
                 "Checks", "Load", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
                 "ChildProcesses",
                 "HTTPClient", "NginxConfig", "HAProxyConfig",
-                "MigrationVerdicts", "Migrations",
+                "MigrationVerdicts", "Migrations", "Backups", "DatabaseDiagnosis",
             ],
             products: [argumentParser]
         ),
@@ -294,9 +308,15 @@ let package = Package(
         tests("PgQueryTests", of: ["PgQuery"]),
         tests(
             "MigrationsTests",
-            of: ["Migrations", "MigrationVerdicts", "DeployPorts", "PostgresClient", "ServiceLab"],
+            of: [
+                "Migrations", "MigrationVerdicts", "DeployCore", "DeployPorts", "PostgresClient",
+                "ServiceLab",
+                "supervisor-fixture",
+            ],
             exclude: ["Vectors"]
         ),
+        tests("BackupsTests", of: ["Backups", "DeployCore", "DeployPorts", "SafeFile", "ServiceLab"]),
+        tests("DatabaseDiagnosisTests", of: ["DatabaseDiagnosis", "PostgresClient", "ServiceLab"]),
         tests("SafeFileTests", of: ["SafeFile"]),
         tests("UnixSocketTests", of: ["UnixSocket"]),
         tests("ChildProcessesTests", of: ["ChildProcesses", "StepLab", "supervisor-fixture"]),

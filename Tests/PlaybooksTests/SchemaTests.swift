@@ -75,6 +75,7 @@ import Testing
         ),
         Section("rollback", text: "rollback: { \(unknown): 1 }\n"),
         Section("afterwards", "[]", text: "afterwards: [{ in: 1h, do: [], \(unknown): 1 }]\n"),
+        Section("$defs", "migration_parts", text: "migrate: { apply: {}, \(unknown): 1 }\n"),
         Section("secrets", "*", text: "secrets: { A: { \(unknown): 1 } }\n"),
         Section("$defs", "step_http", text: "validate: [{ http: { get: / }, \(unknown): 1 }]\n"),
         Section("$defs", "step_run", text: "prepare: [{ run: [a], \(unknown): 1 }]\n"),
@@ -103,7 +104,7 @@ import Testing
         let compared = Self.sections.compactMap { Self.properties(of: schema, at: $0.path[...]) }
         for keys in Self.allObjects(schema) where !keys.isEmpty && !Self.isKindOfDriver(keys) {
             let step = keys.subtracting([
-                "http", "run", "script", "tcp", "env", "approval", "wait", "checklist",
+                "http", "run", "script", "tcp", "env", "backup", "approval", "wait", "checklist",
             ])
             let isStep = step.isSubset(of: [
                 "name", "on_failure", "always", "timeout", "retry", "idempotent", "when",

@@ -18,6 +18,19 @@ import TrafficJudgement
         #expect(reason.contains("a version that is no worse looks so in less than 1 of "), "\(reason)")
     }
 
+    @Test func `failures that retries hide are told once and counted`() {
+        var judge = judge()
+        let hiding = TrafficTick(
+            .measured(
+                stable: TrafficSample(requests: 180),
+                candidate: TrafficSample(requests: 20, errors: 1, retried: 1, abandoned: 2)
+            )
+        )
+        let remarks = (0..<3).flatMap { judge.judge(hiding, at: Double($0)).remarks }
+        #expect(remarks.filter { $0.contains("retries hide failures of green") }.count == 1)
+        #expect(judge.hidden == 3 && judge.abandoned == 6)
+    }
+
     @Test func `a candidate that only fails is found at once`() throws {
         var judge = judge()
         let found = rollback(of: &judge, in: 0..<60) { _ in tick(errors: 20) }

@@ -20,7 +20,7 @@ package struct Bgdeploy: AsyncParsableCommand {
                 subcommands: [
                     StatusCommand.self, HealthCommand.self, TrafficCommand.self, HistoryCommand.self,
                     EventsCommand.self, ReportCommand.self, MonitorCommand.self, AuditCommand.self,
-                    JudgeCommand.self, MigrationsCommand.self,
+                    JudgeCommand.self, MigrationsCommand.self, RunbookCommand.self,
                 ]
             ),
             CommandGroup(

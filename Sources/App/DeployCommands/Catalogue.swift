@@ -1,3 +1,4 @@
+import Backups
 import Checks
 import ChildProcesses
 import Commands
@@ -7,6 +8,7 @@ import Foundation
 import HAProxyDriver
 import Load
 import MetricSources
+import Migrations
 import NginxDriver
 import Playbooks
 
@@ -14,7 +16,8 @@ import Playbooks
 extension Catalogue {
     static let shared = Catalogue(
         stepKinds: CheckKinds.all() + LoadKinds.all(clock: SystemClock())
-            + CommandStep.kinds(supervisor: "/proc/self/exe"),
+            + CommandStep.kinds(supervisor: "/proc/self/exe") + [BackupStep.kind(), RestoreDrillStep.kind()],
+        migrationParts: [GateStep.kind(), RehearseStep.kind(), ApplyStep.kind()],
         balancerKinds: [nginx, haproxy]
     )
 

@@ -20,6 +20,10 @@ public struct Plan: Hashable, Codable, Sendable {
     ///
     /// A higher one later says that traffic was put back in an emergency.
     public var epoch: Int?
+    /// What mends the database should the stable version not bear the migration; declares that it may not.
+    ///
+    /// `nil` when it is to bear it, and in plans of older versions.
+    public let forwardFix: String?
 
     public init(
         service: String,
@@ -30,7 +34,8 @@ public struct Plan: Hashable, Codable, Sendable {
         phases: [Phase],
         rollback: RollbackPlan = RollbackPlan(),
         followUps: [FollowUp] = [],
-        playbookDigest: String = ""
+        playbookDigest: String = "",
+        forwardFix: String? = nil
     ) {
         self.service = service
         self.version = version
@@ -41,6 +46,7 @@ public struct Plan: Hashable, Codable, Sendable {
         self.rollback = rollback
         self.followUps = followUps
         self.playbookDigest = playbookDigest
+        self.forwardFix = forwardFix
     }
 
     /// What stays on the stable environment until monitor has passed; `nil` for nothing.

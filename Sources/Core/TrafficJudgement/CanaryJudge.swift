@@ -23,6 +23,10 @@ public struct CanaryJudge: Sendable {
     private var fresh: [Tick] = []
     /// All ticks of this judge.
     private(set) public var impact = Impact([])
+    /// Failures of the candidate that a retry hid from users, as far as this judge has seen.
+    private(set) public var hidden = 0
+    /// Clients that left the candidate before their answer was complete, as far as this judge has seen.
+    private(set) public var abandoned = 0
     var hasDurations = false
     /// The matter of the latest remark of the evidence, while it lasts.
     private var standing: String?
@@ -85,6 +89,11 @@ public struct CanaryJudge: Sendable {
         else { return judgement }
         fresh.append(counted)
         observe(counted)
+        if hidden == 0, candidate.retried > 0 {
+            judgement.remarks.append("retries hide failures of \(names.candidate) from users; they count")
+        }
+        hidden += candidate.retried
+        abandoned += candidate.abandoned
         durations.decay(seconds: max(0, tick.seconds))
         for (milliseconds, number) in stable.latencies.durations {
             durations.add(milliseconds, weight: Double(number))

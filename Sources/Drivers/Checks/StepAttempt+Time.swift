@@ -19,7 +19,8 @@ extension StepAttempt {
             values: values,
             folder: folder,
             isDetaching: isDetaching,
-            report: report
+            report: report,
+            note: note
         )
     }
 
@@ -33,7 +34,8 @@ extension StepAttempt {
             values: values,
             folder: folder,
             isDetaching: isDetaching,
-            report: report
+            report: report,
+            note: note
         )
     }
 }

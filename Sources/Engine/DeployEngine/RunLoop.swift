@@ -215,6 +215,7 @@ struct RunLoop {
                 folders: surroundings.folders,
                 clock: surroundings.clock,
                 observer: surroundings.observer,
+                note: { [post] in post.yield(.noted($0)) },
                 mask: surroundings.mask,
                 isDetaching: { [detaching] in detaching.isRaised }
             ),

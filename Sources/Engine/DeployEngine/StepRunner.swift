@@ -9,6 +9,7 @@ struct StepRunner: Sendable {
     let folders: any AttemptFolders
     let clock: any Timekeeper
     let observer: any RunObserver
+    let note: @Sendable (Note) -> Void
     /// Replaces secrets by `***`.
     let mask: @Sendable (String) -> String
     /// Whether this process is about to leave and the steps that can go on without it shall.
@@ -135,7 +136,8 @@ struct StepRunner: Sendable {
             values: values,
             folder: folder,
             isDetaching: isDetaching,
-            report: { [observer, mask] line in observer.output(mask(line), of: step.id) }
+            report: { [observer, mask] line in observer.output(mask(line), of: step.id) },
+            note: note
         )
     }
 

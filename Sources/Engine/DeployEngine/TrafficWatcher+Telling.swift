@@ -53,7 +53,11 @@ extension TrafficWatcher {
         let judge = withJudge(of: watch) { $0 }
         var facts = judge.impact.facts
         facts["severity"] = judge.severity
-        let words = judge.impact.words(candidate: plan.candidate.rawValue, stable: plan.stable.rawValue)
+        facts["retried"] = "\(judge.hidden)"
+        facts["abandoned"] = "\(judge.abandoned)"
+        var words = judge.impact.words(candidate: plan.candidate.rawValue, stable: plan.stable.rawValue)
+        if judge.hidden > 0 { words += "; retries hid \(judge.hidden) of the failures from users" }
+        if judge.abandoned > 0 { words += "; clients that left before their answer: \(judge.abandoned)" }
         return Note(topic: "impact", text: (judge.severity.map { "\($0): " } ?? "") + words, facts: facts)
     }
 

@@ -3,12 +3,10 @@ internal import Synchronization
 
 /// What the one who waits for an answer and the thread that gets it have in common.
 final class PostgresCall: Sendable {
-    typealias Answer = Result<PostgresAnswer, PostgresError>
-
     private struct State {
         var isStopped = false
-        /// `nil` before the beginning and after the end.
-        var hand: (@Sendable (Answer) -> Void)?
+        /// Answers with a failure; `nil` before the beginning and after the end.
+        var fail: (@Sendable (PostgresError) -> Void)?
         /// What the answer is when the thread is stopped while it is in a call of libpq that may hang.
         var instead: PostgresError?
     }
@@ -17,23 +15,43 @@ final class PostgresCall: Sendable {
 
     var isStopped: Bool { state.withLock(\.isStopped) }
 
-    func begin(_ hand: @escaping @Sendable (Answer) -> Void) { state.withLock { $0.hand = hand } }
-
-    /// The first answer is the one that counts.
-    func end(_ answer: Answer) {
-        let hand = state.withLock { state in
-            defer { state.hand = nil }
-            return state.hand
+    /// The answer to `work`, which runs on `queue`; soon when the task is cancelled and `heedsCancellation`.
+    static func answer<Value: Sendable>(
+        on queue: DispatchQueue,
+        heedsCancellation: Bool = true,
+        _ work: @escaping @Sendable (PostgresCall) throws(PostgresError) -> Value
+    ) async throws(PostgresError) -> Value {
+        let call = PostgresCall()
+        let result: Result<Value, PostgresError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                call.state.withLock { $0.fail = { continuation.resume(returning: .failure($0)) } }
+                queue.async {
+                    let result = Result { () throws(PostgresError) in try work(call) }
+                    if call.end() != nil { continuation.resume(returning: result) }
+                }
+            }
+        } onCancel: {
+            if heedsCancellation { call.stop() }
         }
-        hand?(answer)
+        return try result.get()
     }
 
-    func stop() {
+    /// The first answer is the one that counts: `nil` when it was given before.
+    private func end() -> (@Sendable (PostgresError) -> Void)? {
+        state.withLock { state in
+            defer { state.fail = nil }
+            return state.fail
+        }
+    }
+
+    private func end(_ error: PostgresError) { end()?(error) }
+
+    private func stop() {
         let instead = state.withLock { state in
             state.isStopped = true
             return state.instead.map(\.asCancelled)
         }
-        if let instead { end(.failure(instead)) }
+        if let instead { end(instead) }
     }
 
     /// Lets `work` hang: when `limit` is over, and when the call is stopped, the answer is `instead`, and the
@@ -54,11 +72,11 @@ final class PostgresCall: Sendable {
     func overdue<Value>(after limit: Duration, _ instead: PostgresError, _ work: () -> Value) -> Value? {
         let timer = DispatchSource.makeTimerSource()
         timer.schedule(deadline: .now() + limit.interval)
-        timer.setEventHandler { [self] in end(.failure(instead)) }
+        timer.setEventHandler { [self] in end(instead) }
         timer.activate()
         defer { timer.cancel() }
         let value = work()
-        return state.withLock { $0.hand == nil } ? nil : value
+        return state.withLock { $0.fail == nil } ? nil : value
     }
 }
 

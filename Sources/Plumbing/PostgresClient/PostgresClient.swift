@@ -64,19 +64,11 @@ package struct PostgresClient: Sendable {
         guard !([request.statement] + request.values).contains(where: { $0.utf8.contains(0) }) else {
             throw .badRequest("the statement or a value has a NUL character in it")
         }
-        let call = PostgresCall()
-        let result: Result<PostgresAnswer, PostgresError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                call.begin { continuation.resume(returning: $0) }
-                DispatchQueue(label: "bgdeploy.postgres").async {
-                    call.end(
-                        Result { () throws(PostgresError) in try PostgresDialogue.answer(request, call) }
-                    )
-                }
-            }
-        } onCancel: {
-            if heedsCancellation { call.stop() }
+        return try await PostgresCall.answer(
+            on: DispatchQueue(label: "bgdeploy.postgres"),
+            heedsCancellation: heedsCancellation
+        ) { call throws(PostgresError) in
+            try PostgresDialogue.answer(request, call)
         }
-        return try result.get()
     }
 }

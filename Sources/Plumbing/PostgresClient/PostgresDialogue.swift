@@ -32,7 +32,7 @@ struct PostgresDialogue {
     }
 
     private mutating func run() throws(PostgresError) -> PostgresAnswer {
-        let link = try connect()
+        let link = try PostgresLink.open(request.address, until: end, call)
         let connectedAfter = ContinuousClock.now - start
         let received = link.received ?? 0
         guard link.sendScript(prologue) else { throw broken(link) }
@@ -52,25 +52,6 @@ struct PostgresDialogue {
             connectedAfter: connectedAfter,
             duration: ContinuousClock.now - start
         )
-    }
-
-    /// The first host that takes us; each gets an equal part of the time that is left.
-    private func connect() throws(PostgresError) -> PostgresLink {
-        let attempts = request.address.attempts
-        var reasons: [String] = []
-        for (index, parameters) in attempts.enumerated() {
-            let now = ContinuousClock.now
-            let part = (end - now) / (attempts.count - index)
-            do throws(PostgresLink.NoConnection) {
-                return try PostgresLink(parameters, until: now + part, call)
-            } catch {
-                if call.isStopped { throw .cancelled(.notSent) }
-                let host = parameters.first { $0.name == "host" || $0.name == "hostaddr" }?.value
-                let isNamed = host.map { error.reason.contains($0) } ?? true
-                reasons.append(isNamed ? error.reason : "\(host ?? ""): \(error.reason)")
-            }
-        }
-        throw .unreachable(reasons)
     }
 
     /// Limits of the server, so that it does not go on when we are gone: a little before ours, so that it is the

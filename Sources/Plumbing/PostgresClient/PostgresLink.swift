@@ -9,7 +9,8 @@ final class PostgresLink {
     struct NoConnection: Error { let reason: String }
 
     private let handle: OpaquePointer
-    private let call: PostgresCall
+    /// For whom it waits: a session's next call takes the place of the one before.
+    var call: PostgresCall
 
     /// Tries one host, until `end`.
     init(
@@ -78,6 +79,9 @@ final class PostgresLink {
         }
     }
 
+    /// Whether the connection has ended.
+    var isBroken: Bool { bg_pq_status(handle) == CONNECTION_BAD }
+
     // MARK: statements
 
     func sendScript(_ text: String) -> Bool { bg_pq_sendQuery(handle, text) == 1 }
@@ -88,8 +92,11 @@ final class PostgresLink {
         defer { for copy in copies { free(copy) } }
         let count = Int32(values.count)
         return bg_pq_sendStatement(handle, text, count, copies.map { UnsafePointer($0) }) == 1
-            && bg_pq_setSingleRowMode(handle) == 1
+            && takeRowByRow()
     }
+
+    /// Takes what comes row by row: an answer as a whole may be larger than our memory.
+    func takeRowByRow() -> Bool { bg_pq_setSingleRowMode(handle) == 1 }
 
     enum Step {
         case result(PostgresResult)

@@ -53,6 +53,9 @@ public struct StepAttempt: Sendable {
     public let isDetaching: @Sendable () -> Bool
     /// A line of progress or output for the live view; secrets are masked by the receiver.
     public let report: @Sendable (String) -> Void
+    /// Something for the run's journal, which reports and later questions draw on; secrets are masked by the
+    /// receiver.
+    public let note: @Sendable (Note) -> Void
 
     public init(
         run: RunID,
@@ -62,7 +65,8 @@ public struct StepAttempt: Sendable {
         values: Values,
         folder: String,
         isDetaching: @escaping @Sendable () -> Bool = { false },
-        report: @escaping @Sendable (String) -> Void
+        report: @escaping @Sendable (String) -> Void,
+        note: @escaping @Sendable (Note) -> Void = { _ in }
     ) {
         self.run = run
         self.step = step
@@ -72,6 +76,7 @@ public struct StepAttempt: Sendable {
         self.folder = folder
         self.isDetaching = isDetaching
         self.report = report
+        self.note = note
     }
 }
 

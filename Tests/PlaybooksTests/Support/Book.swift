@@ -17,8 +17,11 @@ enum Book {
         """
 
     /// The base with `more`, which begins in line 8.
-    static func loaded(_ more: String = "") throws -> Playbook {
-        try Playbook.load(text: base + more, path: "book.yml", catalogue: StubCatalogue.catalogue).get()
+    static func loaded(
+        _ more: String = "",
+        catalogue: Catalogue = StubCatalogue.catalogue
+    ) throws -> Playbook {
+        try Playbook.load(text: base + more, path: "book.yml", catalogue: catalogue).get()
     }
 
     static func mistakes(in text: String) -> [String] { mistakes(in: Array(text.utf8)) }

@@ -7,10 +7,42 @@ enum StubCatalogue {
     static let catalogue = Catalogue(
         stepKinds: [
             http, kind("run", siblings: ["env", "on"], isReadOnly: false), script, tcp,
-            kind("env", isReadOnly: true),
+            kind("env", isReadOnly: true), kind("backup", isReadOnly: false),
         ],
+        migrationParts: [gate, rehearse, kind("apply", isReadOnly: false)],
         balancerKinds: [nginx, haproxy]
     )
+
+    private static let gate = StepKind(key: "lint", schema: "{}", siblings: ["apply"]) {
+        value,
+        siblings,
+        _,
+        _ in
+        let isRequired = text(of: "compatible_with_stable", in: value) == "required"
+        let summary = "lint of \(tool(siblings))\(isRequired ? ", required" : "")"
+        return StubAction(summary: summary, isReadOnly: true, value: value)
+    }
+
+    private static let rehearse = StepKind(key: "rehearse", schema: "{}", siblings: ["apply"]) {
+        value,
+        siblings,
+        _,
+        _ in
+        StubAction(summary: "rehearse of \(tool(siblings))", isReadOnly: false, value: value)
+    }
+
+    static func text(of key: String, in value: Parameter) -> String? {
+        guard case .map(let entries, _) = value,
+            case .scalar(let scalar)? = entries.first(where: { $0.key == key })?.value
+        else { return nil }
+        return scalar.text
+    }
+
+    /// The first key of `apply`.
+    private static func tool(_ siblings: [Parameter.Entry]) -> String {
+        guard case .map(let entries, _)? = siblings.first?.value else { return "" }
+        return entries.first?.key ?? ""
+    }
 
     /// What the driver of the first balancer was told of the playbook.
     static func context(of playbook: Playbook) -> BalancerContext? {

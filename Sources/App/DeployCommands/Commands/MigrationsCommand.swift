@@ -8,7 +8,7 @@ struct MigrationsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrations",
         abstract: "Judge database migrations before they run.",
-        subcommands: [Lint.self]
+        subcommands: [Lint.self, Status.self, Down.self]
     )
 
     struct Lint: CommandBody {

@@ -41,6 +41,8 @@ struct PlanCommand: CommandBody {
         let estimate = try? await estimate(RunHistory(store: store, service: service.name))
         let view = PlanView(
             frozen: frozen,
+            migrations: await SchemaForecast(service: service, environment: workplace.environment)
+                .verdict(of: frozen),
             balancers: service.fleet.balancers.map { (name: $0.name, method: $0.method) },
             changes: changes,
             estimate: estimate ?? nil

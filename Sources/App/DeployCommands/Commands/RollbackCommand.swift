@@ -11,6 +11,7 @@ struct RollbackCommand: CommandBody {
         discussion: """
             Needs no argument. Takes over a run that is going on, and takes back one that has succeeded. With
             --emergency it needs nothing but the playbook and what was left beside the balancers: no journal.
+            Refuses (77) when the run migrated the database and the version before is known not to bear it.
             """
     )
 
@@ -18,7 +19,15 @@ struct RollbackCommand: CommandBody {
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "Why, for the journal.") var reason: String?
     @Flag(help: "By the steps of the playbook's gradual rollback.") var gradual = false
+    @Flag(help: "Also to a version that is known not to bear the new schema; with --reason.")
+    var force = false
     @Flag(help: "Without the journal, by what was left beside the balancers.") var emergency = false
+
+    func validate() throws {
+        guard !force || reason?.isEmpty == false else {
+            throw ValidationError("--force goes into the journal: say why with --reason")
+        }
+    }
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
@@ -34,6 +43,12 @@ struct RollbackCommand: CommandBody {
                     + "\(recorded.state.plan.stable) is live"
             )
             return .done
+        }
+        if let obstacle = recorded.state.schemaObstacle, !force {
+            throw CommandFailure(
+                .forbidden,
+                "\(obstacle)\nTo put users back all the same: bgdeploy rollback --force --reason TEXT"
+            )
         }
         let command = PostedCommand(
             command: .rollback(gradual: gradual),

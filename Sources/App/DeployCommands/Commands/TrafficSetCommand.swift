@@ -48,13 +48,14 @@ struct HandSetSplit {
         let refusal: BalancerFleet.Failure?
         let latest = try await settled(history)
         do throws(RunStoreError) {
-            let run = try await journal(latest, history)
+            let (run, plan) = try await journal(latest, history)
             try await note("asked for \(split)", reason, in: run, history)
             refusal = await route(split)
             if let refusal {
                 try await note("failed: \(refusal.reason)", nil, in: run, history)
             } else {
-                try await note("is \(split)", nil, in: run, history, split)
+                let facts = [Note.candidateTenths: "\(split.share(of: plan.candidate).tenths)"]
+                try await note("is \(split)", nil, in: run, history, facts)
             }
         } catch {
             throw CommandFailure(error)
@@ -92,8 +93,11 @@ struct HandSetSplit {
     }
 
     /// The latest run's journal tells what was done by hand after it; a service without any gets one for that.
-    private func journal(_ latest: RecordedRun?, _ history: RunHistory) async throws(RunStoreError) -> RunID {
-        if let latest { return latest.record.id }
+    private func journal(
+        _ latest: RecordedRun?,
+        _ history: RunHistory
+    ) async throws(RunStoreError) -> (RunID, Plan) {
+        if let latest { return (latest.record.id, latest.state.plan) }
         guard let version = Version(rawValue: "0-by-hand"), service.environmentNames.count == 2 else {
             throw .unavailable("the playbook names no two environments")
         }
@@ -117,7 +121,7 @@ struct HandSetSplit {
             playbook: service.playbook.text,
             lease: lease
         )
-        return run
+        return (run, plan)
     }
 
     private func note(
@@ -125,13 +129,9 @@ struct HandSetSplit {
         _ reason: String?,
         in run: RunID,
         _ history: RunHistory,
-        _ split: Split? = nil
+        _ facts: [String: String] = [:]
     ) async throws(RunStoreError) {
         let why = reason.map { ": \($0)" } ?? ""
-        var facts: [String: String] = [:]
-        if let split, let plan = try await history.latest()?.state.plan {
-            facts[Note.candidateTenths] = "\(split.share(of: plan.candidate).tenths)"
-        }
         let note = Note(
             topic: Note.trafficSet,
             text: "traffic set by \(workplace.actor): \(text)\(why)",

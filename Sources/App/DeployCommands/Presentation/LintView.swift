@@ -26,7 +26,7 @@ struct LintView {
 
     // MARK: JSON
 
-    private static func statement(_ statement: LintedStatement) -> JSON {
+    static func statement(_ statement: LintedStatement) -> JSON {
         let verdict = statement.verdict
         let rules = rules(of: verdict)
         let names = rules.map { JSON.text($0.rawValue) }

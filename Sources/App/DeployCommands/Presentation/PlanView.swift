@@ -1,5 +1,6 @@
 import DeployCore
 import DeployPorts
+import Migrations
 import Playbooks
 
 /// A frozen plan as people and programs read it.
@@ -12,6 +13,8 @@ struct PlanView {
     }
 
     let frozen: FrozenPlan
+    /// What the gate would say of the pending migrations; `nil` where the playbook has no gate.
+    let migrations: Result<GateForecast, CommandFailure>?
     /// How each divides the traffic, and what that costs.
     let balancers: [(name: String, method: String)]
     let changes: [Change]
@@ -47,8 +50,9 @@ struct PlanView {
         switch phase {
         case .steps(let phase):
             phase.groups.flatMap { group in
-                group.map { step in
-                    "  · \(step.title)" + (group.count > 1 ? style("  (side by side)", .faint) : "")
+                group.flatMap { step in
+                    ["  · \(step.title)" + (group.count > 1 ? style("  (side by side)", .faint) : "")]
+                        + forecast(at: step, style)
                 }
             }
         case .drain(let phase):
@@ -61,6 +65,20 @@ struct PlanView {
         case .monitor(let phase):
             ["  · watch for \(phase.length); back to \(plan.stable) when \(plan.candidate) turns bad"]
                 + (plan.holdback.map { ["  · then \(plan.candidate) gets the last \($0) % too"] } ?? [])
+        }
+    }
+
+    /// What the gate would say, below its step.
+    private func forecast(at step: Step, _ style: Style) -> [String] {
+        guard frozen.actions[step.id] is GateStep else { return [] }
+        switch migrations {
+        case .success(let forecast):
+            let end = forecast.obstacle.map { _ in style("      the run would end here", .red) }
+            return ["      \(forecast.summary)"] + forecast.pending.map { "      \($0)" }
+                + forecast.lines.map { style("      " + Style.harmless($0), .faint) }
+                + [end].compactMap(\.self)
+        case .failure(let failure): return [style("      not known: \(failure.message)", .yellow)]
+        case nil: return []
         }
     }
 
@@ -113,8 +131,23 @@ struct PlanView {
                     }
                 )
             ),
+            ("migrations", migrationsJSON),
             ("estimatedSeconds", estimate.map { .decimal($0.seconds) } ?? .null),
         ])
+    }
+
+    private var migrationsJSON: JSON {
+        switch migrations {
+        case .success(let forecast):
+            .object([
+                ("pending", .list(forecast.pending.map { .text($0) })),
+                ("summary", .text(forecast.summary)),
+                ("stops", .flag(forecast.obstacle != nil)),
+                ("statements", .list(forecast.report.statements.map(LintView.statement))),
+            ])
+        case .failure(let failure): .object([("unknown", .text(failure.message))])
+        case nil: .null
+        }
     }
 
     private func json(_ phase: Phase) -> JSON {

@@ -18,9 +18,12 @@ package struct Allowance: Hashable, Sendable {
         case unknownRule(String, nearest: Rule?)
     }
 
-    /// `nil` for a comment that is not meant for us.
+    /// What else a comment may say to bgdeploy: how its own runner runs the file.
+    package static let noTransaction = "bgdeploy: no transaction"
+
+    /// `nil` for a comment that is not meant for the linter.
     package init?(comment: String) throws(Problem) {
-        guard comment.hasPrefix("bgdeploy:") else { return nil }
+        guard comment.hasPrefix("bgdeploy:"), comment != Self.noTransaction else { return nil }
         let words = comment.dropFirst("bgdeploy:".count)
             .split(whereSeparator: { $0 == " " || $0 == "," || $0.isNewline })
         guard words.first == "allow" else { throw .form }

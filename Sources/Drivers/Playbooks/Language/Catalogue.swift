@@ -3,13 +3,27 @@ package import DeployPorts
 /// The kinds of steps and balancers that playbooks may name; the application fills it.
 package struct Catalogue: Sendable {
     package let stepKinds: [StepKind]
+    /// What `migrate` takes as keys of its own beside the step kinds, such as `apply`; nowhere else steps.
+    package let migrationParts: [StepKind]
     package let balancerKinds: [BalancerKind]
 
-    package init(stepKinds: [StepKind], balancerKinds: [BalancerKind]) {
+    package init(
+        stepKinds: [StepKind],
+        migrationParts: [StepKind] = [],
+        balancerKinds: [BalancerKind]
+    ) {
         self.stepKinds = stepKinds
+        self.migrationParts = migrationParts
         self.balancerKinds = balancerKinds
     }
 
     func stepKind(_ key: String) -> StepKind? { stepKinds.first { $0.key == key } }
     func balancerKind(_ key: String) -> BalancerKind? { balancerKinds.first { $0.key == key } }
+
+    /// The kinds of the parts of `migrate` when it is a mapping, in the order in which they run.
+    var migrationKinds: [StepKind] {
+        PlaybookDecoder.migrationOrder.compactMap { key in
+            migrationParts.first { $0.key == key } ?? stepKind(key)
+        }
+    }
 }

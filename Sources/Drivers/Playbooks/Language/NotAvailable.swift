@@ -5,10 +5,9 @@ import DeployPorts
 /// They are mistakes, so that nobody believes in a check or a notification that never happens.
 enum NotAvailable {
     static let stepKinds = [
-        "backup", "window", "notify",
+        "window", "notify",
     ]
     static let topLevel = ["notify"]
-    static let migrate = ["backup", "rehearse", "apply", "lint"]
     static let afterwards = ["retire"]
     /// Beside a step's action, and in a balancer: another host.
     static let elsewhere = ["on"]

@@ -44,6 +44,7 @@ extension Playbook {
             severities: severities,
             unreachable: unreachable,
             steps: steps,
+            forwardFix: forwardFix,
             defaultChecks: defaultChecks,
             drain: drain,
             monitor: monitor,

@@ -18,6 +18,8 @@ package struct Playbook: Sendable {
     package let unreachable: UnreachablePolicy
     /// The steps of `preflight`, `prepare`, `migrate`, `warm_up` and `validate`; absent phases have none.
     package let steps: [PhaseName: [PlaybookStep]]
+    /// What mends the database should the stable version not bear the migration; declares that it may not.
+    package let forwardFix: String?
     /// What `validate` does when the playbook has none: its checks by the environment that is the candidate.
     package let defaultChecks: [EnvironmentName: [PlaybookStep]]
     /// `nil` when there is nothing to drain.

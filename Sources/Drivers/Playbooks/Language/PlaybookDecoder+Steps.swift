@@ -19,22 +19,6 @@ extension PlaybookDecoder {
         )
     }
 
-    /// Commands only: what a migration is made of so far.
-    func migrate(_ value: Parameter?, _ scope: Scope) -> [PlaybookStep] {
-        guard let value else { return [] }
-        if case .map(let entries, _) = value,
-            entries.contains(where: { NotAvailable.migrate.contains($0.key) })
-        {
-            _ = NotAvailable.strip(NotAvailable.migrate, from: value, diagnostics)
-            return []
-        }
-        return steps(
-            value,
-            "`migrate`",
-            StepRules(phase: .migrate, scope: scope, gates: [], only: ["run", "script"])
-        )
-    }
-
     func steps(_ value: Parameter, _ what: String, _ rules: StepRules) -> [PlaybookStep] {
         guard case .list(let items, _) = value else {
             diagnostics.report(

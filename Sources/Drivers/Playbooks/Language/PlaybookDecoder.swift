@@ -28,6 +28,7 @@ struct PlaybookDecoder {
         let strategy = self.strategy(traffic, drainsLast: drainsLast)
         let users = self.users(traffic, reader)
         let hasChecks = root.child("validate") != nil
+        let migration = self.migrate(reader.optional("migrate"), scope)
         let playbook = Playbook(
             service: service,
             publicURL: publicURL,
@@ -37,7 +38,8 @@ struct PlaybookDecoder {
             sticky: users.sticky,
             severities: severities(reader.optional("severity")),
             unreachable: unreachable(reader.optional("unreachable")),
-            steps: steps(&reader, scope),
+            steps: steps(&reader, scope).merging([.migrate: migration.steps]) { $1 },
+            forwardFix: migration.forwardFix,
             defaultChecks: hasChecks ? [:] : defaultChecks(scope),
             drain: drain(reader.optional("drain"), scope),
             monitor: monitor(reader.optional("monitor"), scope),
@@ -61,7 +63,6 @@ struct PlaybookDecoder {
         [
             .preflight: phase(.preflight, reader.optional("preflight"), scope),
             .prepare: phase(.prepare, reader.optional("prepare"), scope),
-            .migrate: migrate(reader.optional("migrate"), scope),
             .warmUp: phase(.warmUp, reader.optional("warm_up"), scope),
             .validate: phase(.validate, reader.optional("validate"), scope),
         ]

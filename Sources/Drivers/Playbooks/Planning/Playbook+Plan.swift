@@ -22,7 +22,12 @@ extension Playbook {
         var draft = PlanDraft()
         var phases = [preflight(&draft)]
         for name in [PhaseName.prepare, .migrate, .warmUp, .validate] {
-            let wanted = (steps[name] ?? []) + (name == .validate ? defaultChecks[candidate] ?? [] : [])
+            let wanted =
+                switch name {
+                case .validate: validation(of: candidate)
+                case .migrate: migration(stable: stable)
+                default: steps[name] ?? []
+                }
             let groups = self.groups(wanted, of: name, startingAt: 1, &draft)
             if !groups.isEmpty { phases.append(.steps(phase: StepsPhase(name, groups: groups))) }
         }
@@ -42,9 +47,46 @@ extension Playbook {
             phases: phases,
             rollback: way,
             followUps: followUps(&draft),
-            playbookDigest: digest
+            playbookDigest: digest,
+            forwardFix: forwardFix
         )
         return FrozenPlan(plan: plan, actions: draft.actions, policies: draft.policies)
+    }
+
+    private func validation(of environment: EnvironmentName) -> [PlaybookStep] {
+        (steps[.validate] ?? []) + (defaultChecks[environment] ?? [])
+    }
+
+    /// The playbook's migration, and what the stable environment is asked around it.
+    private func migration(stable: EnvironmentName) -> [PlaybookStep] {
+        guard let wanted = steps[.migrate], !wanted.isEmpty else { return [] }
+        let checks = validation(of: stable).compactMap { step -> StableHealth.Check? in
+            // What another step captured is the candidate's.
+            guard case .action(let action) = step.work, step.isIndependent else { return nil }
+            return StableHealth.Check(title: step.title, action: action, deadline: step.deadline)
+        }
+        guard !checks.isEmpty else { return wanted }
+        func health(_ moment: StableHealth.Moment, _ policy: StepPolicy) -> PlaybookStep {
+            let action = StableHealth(
+                moment: moment,
+                environment: stable,
+                checks: checks,
+                forwardFix: forwardFix
+            )
+            return PlaybookStep(
+                title: action.summary,
+                work: .action(action),
+                deadline: checks.map(\.deadline).max() ?? .seconds(60),
+                onFailure: .stop,
+                isAlways: false,
+                policy: policy,
+                captures: [],
+                position: .unknown
+            )
+        }
+        let name = StableHealth.captureName
+        return [health(.before, StepPolicy(isIdempotent: true, captureName: name))]
+            + wanted + [health(.after, StepPolicy(attempts: 3, isIdempotent: true))]
     }
 
     /// In the order that the playbook gives them.

@@ -35,10 +35,38 @@ extension PlaybookSchema {
                 key: "migration",
                 value: anyStep(
                     "A command that migrates.",
-                    actionKeys.filter { ["run", "script"].contains($0) }
+                    actionKeys.filter { ["run", "script", "backup"].contains($0) }
+                )
+            ),
+            (key: "migration_parts", value: migrationParts(catalogue)),
+            (
+                key: "migrate",
+                value: [
+                    "anyOf": [
+                        list("Commands that migrate.", of: reference("migration")),
+                        reference("migration_parts"),
+                    ]
+                ]
+            ),
+        ]
+    }
+
+    private static func migrationParts(_ catalogue: Catalogue) -> SchemaJSON {
+        let parts = catalogue.migrationKinds.map { (key: $0.key, value: SchemaJSON.raw($0.schema)) }
+        let more: Entries = [
+            (
+                key: "timeout",
+                value: reference("duration", "The longest time of each part: 15m by default.")
+            ),
+            (
+                key: "forward_fix",
+                value: reference(
+                    "text",
+                    "What mends the database should the stable version not bear it; says that it may not."
                 )
             ),
         ]
+        return object("A migration in the parts that bgdeploy knows.", required: ["apply"], parts + more)
     }
 
     private static func anyStep(_ description: String, _ keys: [String]) -> SchemaJSON {

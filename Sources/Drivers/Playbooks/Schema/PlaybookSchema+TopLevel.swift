@@ -32,7 +32,7 @@ extension PlaybookSchema {
                 value: phase("Finds out whether the run can be carried out; changes nothing.")
             ),
             (key: "prepare", value: phase("Brings the new version to the candidate.")),
-            (key: "migrate", value: list("Brings the database forward.", of: reference("migration"))),
+            (key: "migrate", value: reference("migrate", "Brings the database forward.")),
             (key: "warm_up", value: phase("Gets the candidate ready for traffic.")),
             (key: "validate", value: phase("Checks the candidate before it gets traffic.")),
             (key: "drain", value: drain),
