@@ -152,6 +152,27 @@ def history_events_report_audit():
         return broken["breach"][:90]
 
 
+def monitor_replays_a_run():
+    """A candidate with errors is rolled back; bolder settings would have been sooner or as soon, and its ticks go through `judge`."""
+    with Lab() as lab:
+        lb = lab.haproxy()
+        lab.playbook([lb], {"strategy": {"canary": ["50%", "100%"], "hold": "60s"}, "rollback": {"gradual": ["0%"]}})
+        lab.load(lb, 200)
+        lab.green.error_rate = 0.3
+        assert lab.command("run", "v2.5.0", "--yes", timeout=120).returncode == 3
+        run = document(lab.command("history", "--output", "json"))[0]["run"]
+        in_words(good(lab.command("monitor", "--replay", run)).stdout, "recorded", "replayed", "rolled back")
+        (lab.dir / "bold.json").write_text('{"alpha": 0.05}')
+        good(lab.command("monitor", "--replay", run, "--config", str(lab.dir / "bold.json")))
+        ticks = good(lab.command("monitor", "--replay", run, "--ticks")).stdout
+        assert len(lines(ticks)) >= 1, ticks
+        judged = subprocess.run([binary(), "judge"], input=ticks, capture_output=True, text=True, timeout=30)
+        assert judged.returncode == 0 and len(lines(judged.stdout)) == len(lines(ticks)), judged.stderr
+        in_words(good(lab.command("report", run)).stdout, "failed", "green")
+        good(lab.command("monitor", "--replay", "no-such-run"), 69)
+        return f"{len(lines(ticks))} seconds"
+
+
 def events_follow_a_run():
     with Lab() as lab:
         lb = lab.haproxy()
@@ -315,6 +336,6 @@ def github_output():
 
 
 if __name__ == "__main__":
-    main([status_tells_where_it_stands, status_shows_a_hand_edit, plan_and_dry_run, strategy_overrides_the_playbook, history_events_report_audit,
+    main([status_tells_where_it_stands, status_shows_a_hand_edit, plan_and_dry_run, strategy_overrides_the_playbook, history_events_report_audit, monitor_replays_a_run,
           events_follow_a_run, traffic_show_set_render, config_set_weights, health_and_doctor, init_writes_a_playbook, check_lints, help_version_completion,
           bad_usage_is_64, github_output])

@@ -21,9 +21,9 @@ class Postgres:
         run = lambda *argv: subprocess.run(self.drop + list(argv), check=True, stdout=subprocess.DEVNULL, cwd="/")
         run(f"{self.tools}/initdb", "-D", f"{self.dir}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         (self.dir / "data/pg_hba.conf").write_text("local all app scram-sha-256\nlocal all all trust\n")
-        settings = ["fsync=off", "listen_addresses=", f"unix_socket_directories={self.dir}", "max_connections=40", "log_min_messages=fatal"]
+        settings = ["fsync=off", "listen_addresses=", f"unix_socket_directories={self.dir}", "max_connections=40", "log_min_messages=panic"]
         self.process = subprocess.Popen(self.drop + [f"{self.tools}/postgres", "-D", f"{self.dir}/data"] + [x for s in settings for x in ("-c", s)], cwd="/")
-        ready = lambda: subprocess.run([f"{self.tools}/pg_isready", "-q", "-h", str(self.dir)]).returncode == 0
+        ready = lambda: subprocess.run([f"{self.tools}/pg_isready", "-q", "-h", str(self.dir), "-U", "postgres"]).returncode == 0
         assert eventually(ready, 60), "PostgreSQL does not start"
         self.sql(f"create role app login superuser password '{PASSWORD}'")
         self.sql("create database shop owner app")

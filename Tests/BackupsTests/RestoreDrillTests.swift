@@ -27,21 +27,59 @@ import Testing
         #expect(try await bench.drills(of: "d1") == "")
     }
 
-    @Test func `a drill keeps its database when that is wanted`() async throws {
+    @Test func `a drill keeps its database when that is wanted, and later ones leave it`() async throws {
         let bench = try await BackupBench.make()
         let file = try #require(try await bench.step().perform(bench.attempt()).captures["file"])
-        let drill = RestoreDrill(
-            backup: file,
-            server: bench.url(),
-            owner: bench.run("kept"),
-            keep: true,
-            deadline: .seconds(120)
-        )
-        let result = try await drill.run { _ in }
+        func drill(keep: Bool) async throws -> RestoreDrill.Result {
+            let drill = RestoreDrill(
+                backup: file,
+                server: bench.url(),
+                owner: bench.run("kept"),
+                keep: keep,
+                deadline: .seconds(120)
+            )
+            return try await drill.run { _ in }
+        }
+        let result = try await drill(keep: true)
         let name = try #require(result.left)
-        #expect(name.hasPrefix("bgdeploy_drill_") && !result.isCompared)
+        #expect(name.hasPrefix("bgdeploy_kept_") && !result.isCompared)
+        #expect(try await drill(keep: false).left == nil)
+        #expect(try await bench.drills(of: "kept") == name)
         #expect(try await bench.sql("select count(*) from users", in: name) == "3000")
         try await bench.sql("drop database \(name)", in: "postgres")
+    }
+
+    @Test func `a folder's newest backup that is not encrypted is taken`() async throws {
+        let bench = try await BackupBench.make()
+        let plain = try await bench.step().perform(bench.attempt())
+        _ = try await bench.step(["encrypt": ["gzip", "-1"]]).perform(bench.attempt(run: "r2"))
+        let step = try Words.step(
+            RestoreDrillStep.kind(),
+            ["backup": "backups", "server": "${secret.DB}"],
+            service: "mina",
+            folder: bench.folder.path
+        )
+        let result = try await step.perform(bench.attempt(run: "d1"))
+        #expect(result.captures["file"] == plain.captures["file"])
+        #expect(bench.lines.contains { $0.contains("1 newer backup") && $0.contains("encrypted") })
+
+        let file = try #require(plain.captures["file"])
+        for end in ["", ".json", ".sha256"] { try FileManager.default.removeItem(atPath: file + end) }
+        let message = try await bench.failure(step, bench.attempt(run: "d2"))
+        #expect(message.contains("has no backup of mina that is not encrypted"), "\(message)")
+    }
+
+    @Test func `a backup is told by the name of its file, wherever one stands`() async throws {
+        let bench = try await BackupBench.make()
+        let result = try await bench.step().perform(bench.attempt())
+        let manifest = try bench.manifest(result)
+        let name = manifest.file
+        for path in [name, "./\(name)", "../backups/\(name)", "/srv/\(name)"] {
+            #expect(manifest.describes(path), "\(path)")
+        }
+        for path in ["other-\(name)", "\(name)/other", "\(name).enc", ""] {
+            #expect(!manifest.describes(path), "\(path)")
+        }
     }
 
     @Test(arguments: [

@@ -50,4 +50,37 @@ struct CatalogueTests {
         #expect(refused.first?.contains("mode: switchboard") == true)
         #expect(refused.last?.contains("mode: map") == true)
     }
+
+    @Test func `what a backup and a migration bring back can be named by later steps`() {
+        let head = """
+            service: mina
+            environments:
+              blue: { url: "http://127.0.0.1:5001", servers: ["127.0.0.1:5001"] }
+              green: { url: "http://127.0.0.1:5002", servers: ["127.0.0.1:5002"] }
+            balancers: [{ nginx: /etc/nginx/mina.conf, upstream: mina }]
+            migrate:
+              backup: { postgres: "${secret.DATABASE_URL}", to: backups }
+              apply: { sql: migrations, database: "${secret.DATABASE_URL}" }
+            """
+        let use =
+            "\nwarm_up: [{ run: [tell, '${steps.backup.file}', '${steps.apply.head}', '${steps.lint.%}'] }]\n"
+        #expect(Self.mistakes(in: head + use.replacing("%", with: "migrations")).isEmpty)
+        #expect(Self.mistakes(in: head + use.replacing("%", with: "nothing")).count == 1)
+    }
+
+    @Test func `what is wrong with a migration's tool is told once`() {
+        let text = """
+            service: mina
+            environments:
+              blue: { url: "http://127.0.0.1:5001", servers: ["127.0.0.1:5001"] }
+              green: { url: "http://127.0.0.1:5002", servers: ["127.0.0.1:5002"] }
+            balancers: [{ nginx: /etc/nginx/mina.conf, upstream: mina }]
+            migrate:
+              rehearse: { database: "${secret.STAGING_URL}" }
+              apply: { alembik: alembic.ini, database: "${secret.DATABASE_URL}", down: true }
+            """
+        let found = Self.mistakes(in: text)
+        #expect(found.count == Set(found).count, "\(found.joined(separator: "\n"))")
+        #expect(found.contains { $0.contains("never migrated down") })
+    }
 }

@@ -3,8 +3,9 @@ import Testing
 
 @Suite struct SchemaObstacleTests {
     private static let step = Step(id: StepID(rawValue: "migrate/1"), title: "lint")
+    private static let breaks = ["lint.compatibility": "breaks", "lint.migrations": "7_drop.sql"]
 
-    /// A run that has migrated and whose traffic has moved.
+    /// A run that has migrated, and whose traffic has moved unless told otherwise.
     private static func state(
         _ captures: [String: String],
         forwardFix: String? = nil,
@@ -31,26 +32,31 @@ import Testing
     }
 
     @Test func `what breaks the stable version stands in the way of a rollback`() throws {
-        let state = try Self.state(["lint.compatibility": "breaks", "lint.migrations": "7_drop.sql"])
-        let obstacle = try #require(state.schemaObstacle)
+        let obstacle = try #require(try Self.state(Self.breaks).schemaObstacle(after: []))
         #expect(obstacle.contains("7_drop.sql") && obstacle.contains("breaks blue"))
         #expect(obstacle.contains("never migrated down"))
     }
 
     @Test func `what the playbook declares does too, and its forward fix is named`() throws {
-        let state = try Self.state([:], forwardFix: "apply fix.sql")
-        #expect(state.schemaObstacle?.contains("Go forward: apply fix.sql") == true)
+        let state = try Self.state(["lint.migrations": "7_drop.sql"], forwardFix: "apply fix.sql")
+        #expect(state.schemaObstacle(after: [])?.contains("Go forward: apply fix.sql") == true)
+    }
+
+    @Test func `so does what a run before migrated and did not release`() throws {
+        let failed = try Self.state(Self.breaks, moved: false)
+        let state = try Self.state(["lint.compatibility": "compatible", "lint.migrations": ""])
+        #expect(state.schemaObstacle(after: []) == nil)
+        #expect(state.schemaObstacle(after: [failed])?.contains("7_drop.sql") == true)
     }
 
     @Test(arguments: ["compatible", "prepared", "depends", "unknown"])
     func `no other verdict does`(_ verdict: String) throws {
         let captures = ["lint.compatibility": verdict, "lint.migrations": "7_add.sql"]
-        #expect(try Self.state(captures).schemaObstacle == nil)
+        #expect(try Self.state(captures).schemaObstacle(after: []) == nil)
     }
 
     @Test func `nothing does where nothing was pending or no traffic has moved`() throws {
-        let breaks = ["lint.compatibility": "breaks", "lint.migrations": "7_drop.sql"]
-        #expect(try Self.state(breaks, moved: false).schemaObstacle == nil)
-        #expect(try Self.state(["lint.migrations": ""], forwardFix: "fix").schemaObstacle == nil)
+        #expect(try Self.state(Self.breaks, moved: false).schemaObstacle(after: []) == nil)
+        #expect(try Self.state(["lint.migrations": ""], forwardFix: "fix").schemaObstacle(after: []) == nil)
     }
 }

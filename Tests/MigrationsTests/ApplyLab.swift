@@ -109,14 +109,19 @@ final class ApplyLab: Sendable {
     }
 
     /// The whole step, with its watch.
-    func step(_ limits: MigrationLimits = MigrationLimits()) async throws(StepFailure) -> StepResult {
+    func step(
+        _ limits: MigrationLimits = MigrationLimits(),
+        user: String = "postgres",
+        judged: String? = nil
+    ) async throws(StepFailure) -> StepResult {
         let template: Template
         do throws(Template.Unclosed) {
             template = try Template("${secret.URL}")
         } catch {
             throw StepFailure("\(error)")
         }
-        let values = Values(secrets: ["secret.URL": url()])
+        var values = Values(secrets: ["secret.URL": url(user: user)])
+        values.plain["steps.lint.migrations"] = judged
         return try await ApplyStep(tool: tool, database: template, limits: limits)
             .perform(attempt("migrate.apply", within: .seconds(120), values))
     }
@@ -128,8 +133,8 @@ final class ApplyLab: Sendable {
 
     // MARK: the database
 
-    func open(_ name: String = "user") async throws -> PostgresSession {
-        try await PostgresSession.open(PostgresAddress(url()), named: name, within: Self.generous)
+    func open(_ name: String = "user", as user: String = "postgres") async throws -> PostgresSession {
+        try await PostgresSession.open(PostgresAddress(url(user: user)), named: name, within: Self.generous)
     }
 
     func sql(_ script: String) async throws {

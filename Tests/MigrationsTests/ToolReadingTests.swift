@@ -98,6 +98,17 @@ import Testing
         #expect(DatabaseURL("postgresql://u@/d?host=/run")?.host == nil)
     }
 
+    @Test func `an address with colons stands in brackets`() throws {
+        let text = "postgresql://me@[::1]:5433/live"
+        let url = try #require(DatabaseURL(text))
+        #expect(url.host == "::1" && url.port == "5433" && url.database == "live")
+        #expect(url.text(scheme: "postgresql") == text)
+        #expect(try #require(DatabaseURL("postgresql://[fe80::1]/live")).port == nil)
+        for wrong in ["postgresql://::1/live", "postgresql://[::1/live", "postgresql://[::1]5433/live"] {
+            #expect(DatabaseURL(wrong) == nil, "\(wrong)")
+        }
+    }
+
     @Test func `golang-migrate gets its database by libpq's variables`() throws {
         let dialect = GolangMigrateDialect(folder: "db")
         let url = try #require(DatabaseURL("postgresql://me:secret@db:5433/live?sslmode=disable"))

@@ -70,7 +70,7 @@ struct ToolStandInTests {
                 lab,
                 DbmateDialect(folder: "db"),
                 names: ["1_users.sql"],
-                sql: "-- migrate:up\nCREATE TABLE users (id int);\n"
+                sql: "-- migrate:up\nCREATE TABLE users (id int);\n\n"
             )
         }
     }
@@ -105,6 +105,55 @@ struct ToolStandInTests {
                 names: ["1"],
                 sql: "CREATE TABLE users (id int);"
             )
+        }
+    }
+
+    /// `info` of a Flyway that knows these migrations: each a category, a version and a state.
+    private func flyway(
+        _ lab: ToolLab,
+        knows rows: [(String, String, String)]
+    ) async throws -> SchemaOutlook {
+        let items = rows.map { category, version, state in
+            #"{"category": "\#(category)", "version": "\#(version)", "state": "\#(state)"}"#
+        }
+        try lab.write(#"{"migrations": [\#(items.joined(separator: ", "))]}"#, to: "info.json")
+        try writeTool(lab, "flyway", "cat info.json")
+        let tool = CommandTool(dialect: FlywayDialect(source: "sql"), launch: try lab.launch)
+        return try await tool.outlook(lab.database("live"))
+    }
+
+    @Test func `what flyway was told to undo is pending again, once`() async throws {
+        let undone = [
+            ("Versioned", "1", "Success"), ("Versioned", "2", "Undone"), ("Undo", "2", "Success"),
+        ]
+        try await ToolLab.run("live") { lab in
+            let before = try await flyway(lab, knows: undone + [("Versioned", "2", "Pending")])
+            #expect(before.head == "1")
+            #expect(before.applied.map(\.name) == ["1"])
+            #expect(before.pending.map(\.name) == ["2"])
+            let after = try await flyway(lab, knows: undone + [("Versioned", "2", "Success")])
+            #expect(after.head == "2")
+            #expect(after.pending.isEmpty)
+        }
+    }
+
+    @Test func `a repeatable migration that has changed is pending once`() async throws {
+        try await ToolLab.run("live") { lab in
+            let rows = [("Repeatable", "views", "Outdated"), ("Repeatable", "views", "Pending")]
+            let outlook = try await flyway(lab, knows: rows)
+            #expect(outlook.pending.map(\.name) == ["views"])
+        }
+    }
+
+    @Test func `what flyway would leave out for ever is a failure`() async throws {
+        try await ToolLab.run("live") { lab in
+            let rows = [
+                ("Versioned", "1", "Success"), ("Versioned", "2", "Ignored"), ("Versioned", "3", "Success"),
+            ]
+            let failure = await #expect(throws: StepFailure.self) { try await flyway(lab, knows: rows) }
+            let message = failure?.message ?? ""
+            #expect(message.contains("version 2 is not applied, and a newer one is"), "\(message)")
+            #expect(message.contains("rename it") && message.contains("outOfOrder"))
         }
     }
 

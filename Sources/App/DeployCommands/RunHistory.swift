@@ -83,6 +83,17 @@ struct RunHistory: Sendable {
         }
     }
 
+    /// The runs before `run` in which its stable environment was stable already, newest first.
+    func attempts(before run: RecordedRun) async throws(RunStoreError) -> [RecordedRun] {
+        var found: [RecordedRun] = []
+        for record in try await store.runs(of: service, limit: 20) where record.id < run.record.id {
+            let earlier = try await recorded(record)
+            guard earlier.state.plan.stable == run.state.plan.stable else { break }
+            found.append(earlier)
+        }
+        return found
+    }
+
     /// The version that `environment` runs, as far as released runs tell.
     func version(of environment: EnvironmentName) async throws(RunStoreError) -> Version? {
         for record in try await store.runs(of: service, limit: 20) {

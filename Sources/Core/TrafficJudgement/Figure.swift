@@ -1,7 +1,7 @@
-/// Numbers as people read them in reports, without Foundation.
-enum Figure {
+/// Numbers as people read them, without Foundation.
+package enum Figure {
     /// `1,234,567`.
-    static func count(_ number: Int) -> String {
+    package static func count(_ number: Int) -> String {
         let digits = String(number.magnitude)
         var text = ""
         for (index, digit) in digits.enumerated() {
@@ -14,27 +14,28 @@ enum Figure {
     /// A share, 0 through 1, as `0.1 %`.
     ///
     /// What is not zero is never shown as zero.
-    static func percent(_ share: Double) -> String {
+    package static func percent(_ share: Double) -> String {
         let value = share * 100
         return value > 0 && value < 0.1 ? "< 0.1 %" : "\(decimal(value, places: 1)) %"
     }
 
     /// `0.4 ms`, `12 ms`, `1.2 s`.
-    static func duration(_ milliseconds: Double) -> String {
+    package static func duration(_ milliseconds: Double) -> String {
         if milliseconds >= 1000 { return "\(decimal(milliseconds / 1000, places: 1)) s" }
         return "\(decimal(milliseconds, places: milliseconds < 10 ? 1 : 0)) ms"
     }
 
-    /// Up to three decimal places, without trailing zeros.
-    static func plain(_ value: Double) -> String {
-        guard value.isFinite else { return "\(value)" }
-        var text = decimal(value, places: 3)
-        while text.last == "0" { text.removeLast() }
+    /// Up to so many decimal places, without trailing zeros.
+    package static func plain(_ value: Double, places: Int = 3) -> String {
+        var text = decimal(value, places: places)
+        while text.last == "0", text.contains(".") { text.removeLast() }
         if text.last == "." { text.removeLast() }
         return text
     }
 
-    private static func decimal(_ value: Double, places: Int) -> String {
+    /// With `places` after the point; `?` for what no measurement gives.
+    package static func decimal(_ value: Double, places: Int) -> String {
+        guard value.isFinite else { return "?" }
         var factor = 1
         for _ in 0..<places { factor *= 10 }
         let scaled = (value.magnitude * Double(factor)).rounded()

@@ -4,7 +4,11 @@ package import DeployPorts
 extension BackupStep {
     /// The playbook's `backup`.
     package static func kind(tools: PostgresTools = .installed) -> StepKind {
-        StepKind(key: "backup", schema: schema) { value, _, context, diagnostics in
+        StepKind(key: "backup", schema: schema, captures: ["file", "sha256"]) {
+            value,
+            _,
+            context,
+            diagnostics in
             read(value, context, tools, diagnostics)
         }
     }

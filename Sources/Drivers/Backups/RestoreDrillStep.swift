@@ -4,7 +4,7 @@ import Glibc
 
 /// A backup that is restored to see that it can be, and how fast: the playbook's `restore_drill`.
 package struct RestoreDrillStep: StepAction {
-    /// A backup, or a folder of them: its newest of this service.
+    /// A backup, or a folder of them: its newest of this service that is not encrypted.
     let backup: Template
     let server: URLTemplate
     let within: Span
@@ -20,7 +20,7 @@ package struct RestoreDrillStep: StepAction {
     package var references: [Reference] { backup.references + server.references }
 
     package func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
-        let path = try path(attempt.values)
+        let path = try path(attempt)
         let limit = min(within, attempt.deadline).milliseconds
         let drill = RestoreDrill(
             backup: path,
@@ -54,8 +54,8 @@ package struct RestoreDrillStep: StepAction {
     /// Its database is its own: what a killed drill left is dropped by the next one of the run.
     package func reconcile(_ attempt: StepAttempt) async -> Reconciliation { .neverStarted }
 
-    private func path(_ values: Values) throws(StepFailure) -> String {
-        let named = try backup.resolved(in: values)
+    private func path(_ attempt: StepAttempt) throws(StepFailure) -> String {
+        let named = try backup.resolved(in: attempt.values)
         let path = named.hasPrefix("/") ? named : "\(folder)/\(named)"
         var status = stat()
         guard stat(path, &status) == 0 else {
@@ -63,15 +63,29 @@ package struct RestoreDrillStep: StepAction {
         }
         guard status.st_mode & S_IFMT == S_IFDIR else { return path }
         let backups = BackupFolder(path: path.hasSuffix("/") ? String(path.dropLast()) : path)
-        guard let newest = backups.manifests().first(where: { $0.service == service }) else {
-            throw StepFailure("restore drill: \(path) has no backup of \(service)", isTransient: false)
+        let own = backups.manifests().filter { $0.service == service }
+        let encrypted = own.prefix(while: \.isEncrypted).count
+        guard encrypted < own.count else {
+            let which = own.isEmpty ? "" : " that is not encrypted"
+            throw StepFailure(
+                "restore drill: \(path) has no backup of \(service)\(which)",
+                isTransient: false
+            )
         }
-        return backups.path(of: newest.file)
+        if encrypted > 0 {
+            let newer = encrypted == 1 ? "1 newer backup is" : "\(encrypted) newer backups are"
+            attempt.report("\(newer) encrypted and cannot be restored here")
+        }
+        return backups.path(of: own[encrypted].file)
     }
 
     /// The playbook's `restore_drill`.
     package static func kind(tools: PostgresTools = .installed) -> StepKind {
-        StepKind(key: "restore_drill", schema: schema) { value, _, context, diagnostics in
+        StepKind(key: "restore_drill", schema: schema, captures: ["recovery_ms", "file"]) {
+            value,
+            _,
+            context,
+            diagnostics in
             let before = diagnostics.all.count
             var reader = MapReader(value, "`restore_drill`", diagnostics: diagnostics)
             guard case .map = value else { return nil }
@@ -100,7 +114,7 @@ package struct RestoreDrillStep: StepAction {
           "additionalProperties": false,
           "required": ["backup", "server"],
           "properties": {
-            "backup": { "type": "string", "description": "A backup's file, or a folder of backups: the newest of this service." },
+            "backup": { "type": "string", "description": "A backup's file, or a folder of backups: the newest of this service that is not encrypted." },
             "server": { "type": "string", "description": "The URL of a server where a database may be created, from a secret." },
             "within": { "type": "string", "description": "How long it may take; 30m by default." },
             "keep": { "type": "boolean", "description": "Whether the new database stays." }

@@ -1,3 +1,5 @@
+internal import PostgresClient
+
 /// A connection, as the one who must decide about it wants to know it.
 struct Session: Hashable, Sendable, Decodable {
     let pid: Int

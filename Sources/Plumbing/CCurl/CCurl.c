@@ -1,10 +1,6 @@
 #include "CCurl.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdio.h>
-
-// Every function of libcurl that is called; its type is taken from <curl/curl.h>.
+// Every function of libcurl that is called; its type is taken from <curl/library.h>.
 #define EACH_FUNCTION(use) \
     use(global_init) \
     use(easy_init) \
@@ -26,34 +22,15 @@
     use(slist_append) \
     use(slist_free_all)
 
-#define FIELD(name) __typeof__(&curl_##name) name;
-static struct { EACH_FUNCTION(FIELD) } curl;
+#define SYMBOL(name) curl_##name
+#include "../CLoading/loading.h"
 
-// Written once, under `once`, which whoever reads them has passed.
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int state;
-// dlerror's text lasts until the next call on its thread.
-static char problem[512];
-
-static void fail(int now, const char *text) {
-    state = now;
-    snprintf(problem, sizeof problem, "%s", text ? text : "no reason was given");
-}
-
-// The soname since libcurl 7.16; on Debian it is the build with OpenSSL. It is never unloaded: a resolver's
-// thread may outlive its transfer.
+// The soname since libcurl 7.16; on Debian it is the build with OpenSSL.
 static void load(void) {
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!library) return fail(bg_curl_absent, dlerror());
-
-#define FIND(name) \
-    curl.name = (__typeof__(curl.name))dlsym(library, "curl_" #name); \
-    if (!curl.name) return fail(bg_curl_unusable, dlerror());
-    EACH_FUNCTION(FIND)
-
+    if (load_library("libcurl.so.4", bg_curl_absent, bg_curl_unusable)) return;
     // Left to the first curl_easy_init, this is safe between threads only since libcurl 7.84.
-    CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
-    if (code) fail(bg_curl_unusable, curl.easy_strerror(code));
+    CURLcode code = library.global_init(CURL_GLOBAL_DEFAULT);
+    if (code) fail(bg_curl_unusable, library.easy_strerror(code));
 }
 
 int bg_curl_load(void) {
@@ -67,97 +44,97 @@ const char *bg_curl_load_error(void) {
 }
 
 CURLcode bg_curl_set_long(CURL *easy, CURLoption option, long value) {
-    return curl.easy_setopt(easy, option, value);
+    return library.easy_setopt(easy, option, value);
 }
 
 CURLcode bg_curl_set_text(CURL *easy, CURLoption option, const char *value) {
-    return curl.easy_setopt(easy, option, value);
+    return library.easy_setopt(easy, option, value);
 }
 
 CURLcode bg_curl_set_pointer(CURL *easy, CURLoption option, void *value) {
-    return curl.easy_setopt(easy, option, value);
+    return library.easy_setopt(easy, option, value);
 }
 
 CURLcode bg_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
-    return curl.easy_setopt(easy, option, value);
+    return library.easy_setopt(easy, option, value);
 }
 
 CURLcode bg_curl_set_body(CURL *easy, const void *bytes, curl_off_t count) {
-    CURLcode code = curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, count);
-    return code ? code : curl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
+    CURLcode code = library.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, count);
+    return code ? code : library.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
 }
 
 CURLcode bg_curl_set_write(CURL *easy, bg_curl_data_callback callback, void *context) {
-    CURLcode code = curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, callback);
-    return code ? code : curl.easy_setopt(easy, CURLOPT_WRITEDATA, context);
+    CURLcode code = library.easy_setopt(easy, CURLOPT_WRITEFUNCTION, callback);
+    return code ? code : library.easy_setopt(easy, CURLOPT_WRITEDATA, context);
 }
 
 CURLcode bg_curl_set_header(CURL *easy, bg_curl_data_callback callback, void *context) {
-    CURLcode code = curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
-    return code ? code : curl.easy_setopt(easy, CURLOPT_HEADERDATA, context);
+    CURLcode code = library.easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
+    return code ? code : library.easy_setopt(easy, CURLOPT_HEADERDATA, context);
 }
 
 CURLcode bg_curl_set_socket(CURL *easy, bg_curl_socket_callback callback, void *context) {
-    CURLcode code = curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, callback);
-    return code ? code : curl.easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+    CURLcode code = library.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, callback);
+    return code ? code : library.easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
 }
 
 CURLcode bg_curl_get_long(CURL *easy, CURLINFO info, long *value) {
-    return curl.easy_getinfo(easy, info, value);
+    return library.easy_getinfo(easy, info, value);
 }
 
 CURLcode bg_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
-    return curl.easy_getinfo(easy, info, value);
+    return library.easy_getinfo(easy, info, value);
 }
 
 CURLcode bg_curl_get_list(CURL *easy, CURLINFO info, struct curl_slist **value) {
-    return curl.easy_getinfo(easy, info, value);
+    return library.easy_getinfo(easy, info, value);
 }
 
 CURLcode bg_curl_get_socket(CURL *easy, CURLINFO info, curl_socket_t *value) {
-    return curl.easy_getinfo(easy, info, value);
+    return library.easy_getinfo(easy, info, value);
 }
 
 CURLcode bg_curl_get_certificates(CURL *easy, struct curl_certinfo **value) {
-    return curl.easy_getinfo(easy, CURLINFO_CERTINFO, value);
+    return library.easy_getinfo(easy, CURLINFO_CERTINFO, value);
 }
 
-CURL *bg_curl_easy_init(void) { return curl.easy_init(); }
-void bg_curl_easy_cleanup(CURL *easy) { curl.easy_cleanup(easy); }
-const char *bg_curl_easy_strerror(CURLcode code) { return curl.easy_strerror(code); }
+CURL *bg_curl_easy_init(void) { return library.easy_init(); }
+void bg_curl_easy_cleanup(CURL *easy) { library.easy_cleanup(easy); }
+const char *bg_curl_easy_strerror(CURLcode code) { return library.easy_strerror(code); }
 
 CURLcode bg_curl_easy_send(CURL *easy, const void *bytes, size_t count, size_t *sent) {
-    return curl.easy_send(easy, bytes, count, sent);
+    return library.easy_send(easy, bytes, count, sent);
 }
 
 CURLcode bg_curl_easy_recv(CURL *easy, void *bytes, size_t room, size_t *count) {
-    return curl.easy_recv(easy, bytes, room, count);
+    return library.easy_recv(easy, bytes, room, count);
 }
 
-time_t bg_curl_getdate(const char *text) { return curl.getdate(text, NULL); }
+time_t bg_curl_getdate(const char *text) { return library.getdate(text, NULL); }
 
-CURLM *bg_curl_multi_init(void) { return curl.multi_init(); }
-CURLMcode bg_curl_multi_cleanup(CURLM *multi) { return curl.multi_cleanup(multi); }
+CURLM *bg_curl_multi_init(void) { return library.multi_init(); }
+CURLMcode bg_curl_multi_cleanup(CURLM *multi) { return library.multi_cleanup(multi); }
 
-CURLMcode bg_curl_multi_add_handle(CURLM *multi, CURL *easy) { return curl.multi_add_handle(multi, easy); }
+CURLMcode bg_curl_multi_add_handle(CURLM *multi, CURL *easy) { return library.multi_add_handle(multi, easy); }
 
 CURLMcode bg_curl_multi_remove_handle(CURLM *multi, CURL *easy) {
-    return curl.multi_remove_handle(multi, easy);
+    return library.multi_remove_handle(multi, easy);
 }
 
-CURLMcode bg_curl_multi_perform(CURLM *multi, int *running) { return curl.multi_perform(multi, running); }
+CURLMcode bg_curl_multi_perform(CURLM *multi, int *running) { return library.multi_perform(multi, running); }
 
 CURLMcode bg_curl_multi_poll(
     CURLM *multi, struct curl_waitfd *extra, unsigned int count, int timeout, int *ready
 ) {
-    return curl.multi_poll(multi, extra, count, timeout, ready);
+    return library.multi_poll(multi, extra, count, timeout, ready);
 }
 
-CURLMcode bg_curl_multi_wakeup(CURLM *multi) { return curl.multi_wakeup(multi); }
-CURLMsg *bg_curl_multi_info_read(CURLM *multi, int *left) { return curl.multi_info_read(multi, left); }
+CURLMcode bg_curl_multi_wakeup(CURLM *multi) { return library.multi_wakeup(multi); }
+CURLMsg *bg_curl_multi_info_read(CURLM *multi, int *left) { return library.multi_info_read(multi, left); }
 
 struct curl_slist *bg_curl_slist_append(struct curl_slist *list, const char *text) {
-    return curl.slist_append(list, text);
+    return library.slist_append(list, text);
 }
 
-void bg_curl_slist_free_all(struct curl_slist *list) { curl.slist_free_all(list); }
+void bg_curl_slist_free_all(struct curl_slist *list) { library.slist_free_all(list); }

@@ -58,13 +58,15 @@ package final class PostgresSession: Sendable {
     ///
     /// `commits` says whether what it does lasts when it is answered, so that it is `.unknown` after a lost
     /// answer and not `.rolledBack`: outside of a transaction, and with `COMMIT` in it. Several statements
-    /// outside of a transaction are one transaction.
+    /// outside of a transaction are one transaction. Without `heedsCancellation` it is carried out though the
+    /// task is cancelled.
     package func run(
         _ script: String,
         commits: Bool,
-        within deadline: Duration
+        within deadline: Duration,
+        heedsCancellation: Bool = true
     ) async throws(PostgresError) {
-        _ = try await wire.send(script, [], .script(commits: commits), within: deadline)
+        _ = try await wire.send(script, [], .script(commits: commits), within: deadline, heedsCancellation)
     }
 
     /// Ends the connection, and with it what is open in it.
@@ -108,7 +110,8 @@ private final class PostgresWire: Sendable {
         _ text: String,
         _ values: [String],
         _ manner: Manner,
-        within deadline: Duration
+        within deadline: Duration,
+        _ heedsCancellation: Bool = true
     ) async throws(PostgresError) -> [[PostgresAnswer.Cell]] {
         guard !([text] + values).contains(where: { $0.utf8.contains(0) }) else {
             throw .badRequest("the statement or a value has a NUL character in it")
@@ -116,7 +119,8 @@ private final class PostgresWire: Sendable {
         guard !isClosed.load(ordering: .relaxed) else { throw Self.closed }
         let end = ContinuousClock.now + deadline
         do throws(PostgresError) {
-            return try await PostgresCall.answer(on: queue) { [self] call throws(PostgresError) in
+            return try await PostgresCall.answer(on: queue, heedsCancellation: heedsCancellation) {
+                [self] call throws(PostgresError) in
                 try link.withLock { link throws(PostgresError) in
                     guard let link else { throw Self.closed }
                     link.call = call

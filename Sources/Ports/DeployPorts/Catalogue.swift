@@ -10,6 +10,8 @@ public struct StepKind: Sendable {
     public let schema: String
     /// Keys that may stand beside the key in the step and that `make` reads itself, such as `on` beside `run`.
     public let siblings: [String]
+    /// What its result captures without being asked, beside what the value's `capture` names.
+    public let captures: [String]
     /// Decodes the value.
     ///
     /// Reports every mistake; returns `nil` when there is no usable action.
@@ -22,6 +24,7 @@ public struct StepKind: Sendable {
         key: String,
         schema: String,
         siblings: [String] = [],
+        captures: [String] = [],
         make:
             @escaping @Sendable (_ value: Parameter, _ siblings: [Parameter.Entry], StepContext, Diagnostics)
             ->
@@ -30,6 +33,7 @@ public struct StepKind: Sendable {
         self.key = key
         self.schema = schema
         self.siblings = siblings
+        self.captures = captures
         self.make = make
     }
 }

@@ -102,7 +102,7 @@ struct SchemaForecast {
     func verdict(of frozen: FrozenPlan) async -> Result<GateForecast, CommandFailure>? {
         guard let gate = frozen.actions.values.compactMap({ $0 as? GateStep }).first else { return nil }
         do throws(CommandFailure) {
-            let values = try await values()
+            let values = try await values(of: frozen)
             do throws(StepFailure) {
                 return .success(try await gate.forecast(values))
             } catch {
@@ -114,7 +114,7 @@ struct SchemaForecast {
         }
     }
 
-    /// The values of a run that is not begun.
+    /// The values of a run that is not begun, and of no version.
     private func values() async throws(CommandFailure) -> Values {
         guard let version = Version(rawValue: "unknown") else { preconditionFailure("a valid version") }
         let frozen = RunSession.frozen(
@@ -124,6 +124,10 @@ struct SchemaForecast {
             stable: service.environmentNames[0],
             strategy: nil
         )
+        return try await values(of: frozen)
+    }
+
+    private func values(of frozen: FrozenPlan) async throws(CommandFailure) -> Values {
         do throws(PlaybookError) {
             return try await service.playbook.values(
                 for: frozen.plan,

@@ -61,7 +61,7 @@ struct PlanCommand: CommandBody {
     ) async throws(CommandFailure) -> [PlanView.Change] {
         var changes: [PlanView.Change] = []
         for case .shift(let phase) in plan.phases {
-            for exposure in phase.exposures {
+            for exposure in phase.exposures + (phase.holdback == nil ? [] : [.full]) {
                 for balancer in service.fleet.balancers {
                     do throws(LoadBalancerError) {
                         let change = try await balancer.render(plan.split(candidate: exposure))

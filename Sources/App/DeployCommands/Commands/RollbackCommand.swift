@@ -44,12 +44,7 @@ struct RollbackCommand: CommandBody {
             )
             return .done
         }
-        if let obstacle = recorded.state.schemaObstacle, !force {
-            throw CommandFailure(
-                .forbidden,
-                "\(obstacle)\nTo put users back all the same: bgdeploy rollback --force --reason TEXT"
-            )
-        }
+        if !force { try await checkSchema(recorded, RunHistory(store: store, service: service.name)) }
         let command = PostedCommand(
             command: .rollback(gradual: gradual),
             by: workplace.actor,
@@ -64,6 +59,20 @@ struct RollbackCommand: CommandBody {
         )
         let end = try await session.takeOver(recorded, service, obeying: command, .byForce)
         return session.conclude(takingBack: end)
+    }
+}
+
+extension RollbackCommand {
+    /// Refuses to go back to a version that is known not to bear the schema.
+    private func checkSchema(_ run: RecordedRun, _ history: RunHistory) async throws(CommandFailure) {
+        guard run.state.plan.phases.contains(where: { $0.name == .migrate }) else { return }
+        // A rollback is not held up by an old run that cannot be read.
+        let earlier = (try? await history.attempts(before: run)) ?? []
+        guard let obstacle = run.state.schemaObstacle(after: earlier.map(\.state)) else { return }
+        throw CommandFailure(
+            .forbidden,
+            "\(obstacle)\nTo put users back all the same: bgdeploy rollback --force --reason TEXT"
+        )
     }
 }
 

@@ -19,7 +19,10 @@ extension RunbookCommand {
         @Argument(help: "A backup that bgdeploy made: the .dump with its manifest beside it.")
         var backup: String
         @Option(
-            help: "A server to restore on, postgresql://… (default DATABASE_URL of the environment)."
+            help: """
+                A server to restore on, postgresql://… (default DATABASE_URL of the environment, which other users \
+                cannot read). No existing database is touched, but the server's disk and memory are.
+                """
         )
         var server: String?
         @Option(help: "The longest time of it all, such as 30m.") var within = "30m"

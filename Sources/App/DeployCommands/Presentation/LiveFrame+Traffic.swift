@@ -43,13 +43,13 @@ extension LiveFrame {
         let rows = [(plan.stable, figures.stable), (plan.candidate, figures.candidate)]
         let share = figures.share?.text.map { [LiveLine("  share: \($0)", .faint)] } ?? []
         let lines = rows.sorted { $0.0 < $1.0 }.map { name, seen in
-            let errors = seen.errorRate.map(Amount.percent) ?? "–"
+            let errors = seen.errorRate.map(Figure.percent) ?? "–"
             let isBad = (seen.errorRate ?? 0) >= 0.01
             let rate = seen.requestsPerSecond
             return LiveLine("  ").adding(name.rawValue.padded(to: width), tint(of: name, plan))
-                .adding(Self.right(Amount.decimal(rate, rate < 10 ? 1 : 0), 8))
+                .adding(Self.right(Figure.decimal(rate, places: rate < 10 ? 1 : 0), 8))
                 .adding(Self.right(errors, 10), isBad ? .red : nil)
-                .adding(Self.right(seen.latencyP95.map(Amount.milliseconds) ?? "–", 10))
+                .adding(Self.right(seen.latencyP95.map(Figure.duration) ?? "–", 10))
         }
         return [head] + lines + share + evidenceLines(figures, plan)
     }

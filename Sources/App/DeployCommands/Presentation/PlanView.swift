@@ -64,7 +64,8 @@ struct PlanView {
                 + phase.exposures.flatMap { lines(of: $0, phase, style) }
         case .monitor(let phase):
             ["  · watch for \(phase.length); back to \(plan.stable) when \(plan.candidate) turns bad"]
-                + (plan.holdback.map { ["  · then \(plan.candidate) gets the last \($0) % too"] } ?? [])
+                + (plan.holdback == nil
+                    ? [] : ["  · then \(plan.split(candidate: .full))"] + diffs(at: .full, style))
         }
     }
 
@@ -87,15 +88,15 @@ struct PlanView {
             exposure == phase.exposures.last
             ? phase.holdback.map { ", \($0) % stay on \(plan.stable) as the control" } ?? ""
             : ", watched for \(phase.hold) at most"
-        var lines = ["  · \(plan.split(candidate: exposure))\(hold)"]
-        for change in changes where change.exposure == exposure {
-            if change.diff.isEmpty {
-                lines.append("      \(change.balancer): unchanged")
-                continue
-            }
-            lines += Self.tinted(change.diff, style).map { "      " + $0 }
+        return ["  · \(plan.split(candidate: exposure))\(hold)"] + diffs(at: exposure, style)
+    }
+
+    private func diffs(at exposure: Exposure, _ style: Style) -> [String] {
+        changes.filter { $0.exposure == exposure }.flatMap { change in
+            change.diff.isEmpty
+                ? ["      \(change.balancer): unchanged"]
+                : Self.tinted(change.diff, style).map { "      " + $0 }
         }
-        return lines
     }
 
     /// A unified diff's lines, in colours.

@@ -38,6 +38,11 @@ package struct BackupManifest: Codable, Sendable {
 
     var major: Int { Int(server.prefix(while: \.isNumber)) ?? 0 }
 
+    /// Whether it is the one of the backup at `path`, wherever that stands.
+    func describes(_ path: String) -> Bool {
+        path.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init) == file
+    }
+
     func encoded() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

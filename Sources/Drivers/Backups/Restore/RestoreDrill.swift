@@ -50,8 +50,8 @@ package struct RestoreDrill: Sendable {
 
     /// Checks the backup's checksum, restores it, and compares what came of it with the manifest.
     ///
-    /// Whatever happens the new database is dropped, unless it is to be kept and all is well; no other one is
-    /// touched. Failures do not show the URL's password.
+    /// Whatever happens the new database is dropped, unless it is to be kept and all is well: then it gets a name
+    /// under which no later drill drops it. No other one is touched. Failures do not show the URL's password.
     package func run(report: @escaping @Sendable (String) -> Void) async throws(StepFailure) -> Result {
         let redactor = Redactor(secrets: [DatabaseURL.parameters(of: url)["password"] ?? ""])
         do throws(StepFailure) {
@@ -114,7 +114,7 @@ package struct RestoreDrill: Sendable {
                 isTransient: false
             )
         }
-        guard let manifest = BackupManifest(json: contents.bytes), path.hasSuffix("/\(manifest.file)") else {
+        guard let manifest = BackupManifest(json: contents.bytes), manifest.describes(path) else {
             throw StepFailure("\(path).json is not the manifest of \(path)", isTransient: false)
         }
         guard let plain = manifest.plainSHA256 else { return manifest }

@@ -4,8 +4,10 @@ import Foundation
 /// A database of our own on a server, for a restore that nobody else sees.
 ///
 /// Its name begins with ``prefix`` and says when it was made; no other database is ever created, filled or dropped.
+/// One that is to stay gets a name that begins otherwise.
 struct ScratchDatabase: Sendable {
     static let prefix = "bgdeploy_drill_"
+    private static let keptPrefix = "bgdeploy_kept_"
     /// What is older was left behind by a process that died.
     private static let oldAge = Duration.seconds(86_400)
 
@@ -52,9 +54,25 @@ struct ScratchDatabase: Sendable {
 
     /// Drops it, though the task may be cancelled; fails when it is still there.
     func drop() async throws(StepFailure) {
+        try await tell(dropping(name))
+    }
+
+    /// Gives it a name under which nothing drops it, and returns that; nobody may be in it.
+    func keep() async throws(StepFailure) -> String {
+        let kept = Self.keptPrefix + name.dropFirst(Self.prefix.count)
+        do throws(StepFailure) {
+            try await tell("alter database \(SQL.name(name)) rename to \(SQL.name(kept));")
+        } catch {
+            throw StepFailure("cannot be kept as \(kept): \(error.message)", isTransient: error.isTransient)
+        }
+        return kept
+    }
+
+    /// In a session of its own, which a cancelled task does not end.
+    private func tell(_ statement: String) async throws(StepFailure) {
         let session = try PsqlSession(server, kit)
         do throws(StepFailure) {
-            _ = try await session.ask(dropping(name), until: .now + .seconds(60), heedsCancellation: false)
+            _ = try await session.ask(statement, until: .now + .seconds(60), heedsCancellation: false)
         } catch {
             await session.end()
             throw error

@@ -26,7 +26,7 @@ struct ScratchRestore: Sendable {
 
     struct Outcome: Sendable {
         /// The database that is still there: wanted, or because it could not be dropped.
-        let left: String?
+        var left: String?
         let restoring: Duration
         let comparing: Duration
         let census: TableCensus
@@ -44,11 +44,15 @@ struct ScratchRestore: Sendable {
         report("restoring into \(scratch.name) on \(server.place)")
         let result: Result<Outcome, StepFailure>
         do throws(StepFailure) {
-            result = .success(try await fill(scratch))
+            var outcome = try await fill(scratch)
+            if isKept {
+                outcome.left = try await scratch.keep()
+                return outcome
+            }
+            result = .success(outcome)
         } catch {
             result = .failure(error)
         }
-        if isKept, case .success(let outcome) = result { return outcome }
         do throws(StepFailure) {
             try await scratch.drop()
         } catch {
@@ -57,13 +61,9 @@ struct ScratchRestore: Sendable {
             guard case .failure(let failure) = result else { return try result.get() }
             throw StepFailure("\(failure.message)\n  \(words)", isTransient: failure.isTransient)
         }
-        let outcome = try result.get()
-        return Outcome(
-            left: nil,
-            restoring: outcome.restoring,
-            comparing: outcome.comparing,
-            census: outcome.census
-        )
+        var outcome = try result.get()
+        outcome.left = nil
+        return outcome
     }
 
     private func fill(_ scratch: ScratchDatabase) async throws(StepFailure) -> Outcome {

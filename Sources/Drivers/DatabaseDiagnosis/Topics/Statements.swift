@@ -1,3 +1,5 @@
+internal import PostgresClient
+
 /// Where the time goes, by `pg_stat_statements`.
 struct Statements: Examination {
     static let topic = Topic.statements

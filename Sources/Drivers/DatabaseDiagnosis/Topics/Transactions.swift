@@ -1,3 +1,5 @@
+internal import PostgresClient
+
 /// What runs for long, or has been left open.
 struct Transactions: Examination {
     static let topic = Topic.transactions

@@ -6,7 +6,7 @@ extension ApplyStep {
     ///
     /// `supervisor` is the program that becomes the supervisor of a tool's process.
     package static func kind(supervisor: String = "/proc/self/exe") -> StepKind {
-        StepKind(key: "apply", schema: schema) { value, _, context, diagnostics in
+        StepKind(key: "apply", schema: schema, captures: ["head"]) { value, _, context, diagnostics in
             read(value, context, supervisor: supervisor, diagnostics)
         }
     }
@@ -74,7 +74,7 @@ extension ApplyStep {
             "database": { "type": "string", "description": "The URL of the database, from a secret." },
             "lock_timeout": { "type": "string", "description": "The longest wait for a lock, and of users behind us; 2s." },
             "statement_timeout": { "type": "string", "description": "The longest that one statement runs." },
-            "lock_attempts": { "type": ["integer", "string"], "description": "Tries to get the locks; 10." },
+            "lock_attempts": { "type": ["integer", "string"], "description": "Tries to get the locks, with `sql` only; 10." },
             "sql": { "type": "string", "description": "A folder of plain SQL files, for bgdeploy's own runner." },
             "alembic": { "type": "string", "description": "alembic.ini" },
             "flask": { "type": "string", "description": "The app of Flask-Migrate." },

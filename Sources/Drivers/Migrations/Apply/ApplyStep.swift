@@ -21,6 +21,7 @@ package struct ApplyStep: SchemaChange {
 
     package func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
         let database = try database(attempt.values)
+        let end = Deadline(in: attempt.timeToMigrate)
         let before = try await tool.outlook(database)
         // What still runs is attached to, also when it has nothing more to apply.
         let isRunning = if case .running = await tool.reconcile(database, attempt) { true } else { false }
@@ -31,9 +32,16 @@ package struct ApplyStep: SchemaChange {
             )
         }
         let names = before.pending.map(\.name)
+        // What runs has been begun with what was judged.
+        if !isRunning { try refuseUnjudged(names, attempt) }
         note("before", before, "to apply: \(names.joined(separator: ", "))", attempt)
-        try await migrate(database, attempt)
-        let after = try await tool.outlook(database)
+        let after: SchemaOutlook
+        do throws(StepFailure) {
+            try await oneAtATime(isRunning, database, attempt, until: end)
+            after = try await tool.outlook(database)
+        } catch {
+            after = try await self.outlook(after: error, database, attempt)
+        }
         note("after", after, "applied: \(after.names(newSince: before).joined(separator: ", "))", attempt)
         if let problem = HeadCheck(before: before, after: after).problem {
             throw StepFailure("\(summary): \(problem)", isTransient: false)
@@ -54,6 +62,71 @@ package struct ApplyStep: SchemaChange {
 
     private func database(_ values: Values) throws(StepFailure) -> MigrationDatabase {
         MigrationDatabase(url: try database.resolved(in: values), values: values, limits: limits)
+    }
+
+    /// Fails for what came after `lint` had judged the release's migrations, where the playbook has a `lint`.
+    private func refuseUnjudged(_ names: [String], _ attempt: StepAttempt) throws(StepFailure) {
+        guard let judged = attempt.values.plain["steps.lint.migrations"] else { return }
+        let strangers = names.filter { !",\(judged),".contains(",\($0),") }
+        guard !strangers.isEmpty else { return }
+        throw StepFailure(
+            "\(summary): \(strangers.joined(separator: ", ")) came after `lint` had judged what was pending; "
+                + "nothing was applied. Run the release again, so that it is judged too",
+            isTransient: false
+        )
+    }
+
+    /// Migrates as the only one that does.
+    ///
+    /// Our own runner takes the lock itself; what is attached to is under way in any case.
+    private func oneAtATime(
+        _ isRunning: Bool,
+        _ database: MigrationDatabase,
+        _ attempt: StepAttempt,
+        until end: Deadline
+    ) async throws(StepFailure) {
+        guard tool.survivesUs, !isRunning, database.isPostgres else {
+            return try await migrate(database, attempt.ending(in: end.left))
+        }
+        let connection = try MigrationConnection(database)
+        let lock = MigrationLock(connection: connection, attempt: attempt, deadline: end)
+        let session = try await lock.take()
+        let result = await Self.result { () throws(StepFailure) in
+            try await migrate(database, attempt.ending(in: end.left))
+        }
+        await MigrationLock.release(session)
+        try result.get()
+    }
+
+    /// The database's own word after `failure`: where all is applied, that the answer was lost or bad does not
+    /// matter; else the failure says what is.
+    private func outlook(
+        after failure: StepFailure,
+        _ database: MigrationDatabase,
+        _ attempt: StepAttempt
+    ) async throws(StepFailure) -> SchemaOutlook {
+        guard !attempt.isDetaching(), !Task.isCancelled else { throw failure }
+        let outlook: SchemaOutlook
+        do throws(StepFailure) {
+            if tool.survivesUs { try await BackendsAtWork.refuse(on: database, tool.title) }
+            outlook = try await tool.outlook(database)
+        } catch {
+            let text =
+                "\(failure.message)\n  now        it is not known how far the database is: \(error.message)"
+            throw StepFailure(text, isTransient: failure.isTransient)
+        }
+        let head = outlook.head ?? "an empty history"
+        guard outlook.pending.isEmpty else {
+            let names = outlook.pending.map(\.name).joined(separator: ", ")
+            throw StepFailure(
+                "\(failure.message)\n  now        the database is at \(head), pending: \(names)",
+                isTransient: failure.isTransient
+            )
+        }
+        let text = "all is applied, the database is at \(head), although it failed: \(failure.message)"
+        attempt.report(text)
+        attempt.note(Note(topic: "migration", text: text))
+        return outlook
     }
 
     /// Applies, and watches the locks meanwhile.

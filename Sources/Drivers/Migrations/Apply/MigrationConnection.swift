@@ -24,8 +24,27 @@ struct MigrationConnection: Sendable {
         redactor = Redactor(secrets: Array(database.values.secrets.values) + password + [database.url])
     }
 
+    /// A session with the server that takes changes.
+    ///
+    /// A standby may be behind: what it does not show may be committed nevertheless.
     func open(named name: String, within limit: Duration) async throws(PostgresError) -> PostgresSession {
-        try await PostgresSession.open(address, named: name, within: limit)
+        let deadline = Deadline(in: limit)
+        let session = try await PostgresSession.open(address, named: name, within: limit)
+        let isStandby: Bool
+        do throws(PostgresError) {
+            let answer = try await session.query("SELECT pg_is_in_recovery()", within: deadline.left)
+            isStandby = answer.first?.first?.value != "f"
+        } catch {
+            session.close()
+            throw error
+        }
+        guard !isStandby else {
+            session.close()
+            throw .unreachable([
+                "\(address.place) is a standby, whose word does not count; expected the primary"
+            ])
+        }
+        return session
     }
 
     /// One line of at most `limit` bytes, without secrets and control characters.
@@ -101,13 +120,35 @@ extension StepAttempt {
         let name = "bgdeploy \(run) \(step)".unicodeScalars.map { $0.isASCII ? $0 : "?" }
         return String(String.UnicodeScalarView(name.prefix(63)))
     }
+
+    /// Its time but for a tenth, at most a minute, in which the database is asked what has come of it.
+    var timeToMigrate: Span {
+        .milliseconds(deadline.milliseconds - min(deadline.milliseconds / 10, 60_000))
+    }
+
+    /// The same attempt with less time: in whole seconds if it is more than a few, since texts name it.
+    func ending(in limit: Duration) -> StepAttempt {
+        let left = max(1, Int64(limit / .milliseconds(1)))
+        return StepAttempt(
+            run: run,
+            step: step,
+            number: number,
+            deadline: .milliseconds(left < 10_000 ? left : left / 1000 * 1000),
+            values: values,
+            folder: folder,
+            isDetaching: isDetaching,
+            report: report,
+            note: note
+        )
+    }
 }
 
 /// What is left of an attempt's time.
 struct Deadline: Sendable {
     private let end: ContinuousClock.Instant
 
-    init(in span: Span) { end = .now + .milliseconds(span.milliseconds) }
+    init(in span: Span) { self.init(in: Duration.milliseconds(span.milliseconds)) }
+    init(in duration: Duration) { end = .now + duration }
 
     var isOver: Bool { left <= .zero }
     var left: Duration { end - .now }

@@ -20,12 +20,15 @@ struct SQLHistory: Sendable {
     enum State: String, Sendable {
         /// Statement by statement: the one after the finished ones may be under way, and may have ended.
         case started
-        /// Statement by statement: the server refused the one after the finished ones.
+        /// Statement by statement: the one after the finished ones was not begun, or the server refused it.
         case stopped
         case applied
     }
 
     /// Reads it; changes nothing.
+    ///
+    /// Fails where a history is there and the connection's search path does not lead to it: to take it for none
+    /// would be to apply everything again.
     static func read(
         _ session: PostgresSession,
         within limit: Duration
@@ -38,7 +41,10 @@ struct SQLHistory: Sendable {
             [tableName],
             within: limit
         )
-        guard let table = place.first?.first?.value else { return SQLHistory(table: nil, rows: [:]) }
+        guard let table = place.first?.first?.value else {
+            if let hidden = try await hidden(session, within: limit) { throw hidden }
+            return SQLHistory(table: nil, rows: [:])
+        }
         let answer = try await session.query(
             "SELECT name, state, sha256, finished FROM \(table)",
             within: limit
@@ -53,6 +59,28 @@ struct SQLHistory: Sendable {
             rows[values[0]] = Row(state: state, sha256: values[2], finished: finished)
         }
         return SQLHistory(table: table, rows: rows)
+    }
+
+    private static func hidden(
+        _ session: PostgresSession,
+        within limit: Duration
+    ) async throws(PostgresError) -> PostgresError? {
+        let answer = try await session.query(
+            """
+            SELECT format('%I.%I', n.nspname, c.relname), current_setting('search_path'), current_user
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 1
+            """,
+            [tableName],
+            within: limit
+        )
+        guard let row = answer.first, row.count == 3, let found = row[0].value else { return nil }
+        return .badRequest(
+            "the history is in \(found), where the user \(row[2].value ?? "") with the search_path "
+                + "\(row[1].value ?? "") does not find it; nothing was applied. Give the user USAGE on its schema, "
+                + "and name that in the search_path, in `database` too: ?options=-csearch_path%3DSCHEMA. If it is "
+                + "of other migrations: CREATE TABLE \(tableName) (LIKE \(found) INCLUDING ALL)"
+        )
     }
 
     /// Makes the table where there is none; returns it with its schema, quoted.

@@ -61,7 +61,7 @@ struct SQLMigration: Sendable {
     ///
     /// Fails where it holds what the runner cannot carry out and be sure of.
     init(_ file: MigrationFile, name: String) throws(StepFailure) {
-        let text = Self.withoutWayDown(file.text)
+        let text = ToolFiles.upwards(file.text)
         let numbered = NumberedText(MigrationFile(path: file.path, text: text))
         let parsed: [ParsedStatement]
         do throws(PgQueryError) {
@@ -108,19 +108,6 @@ struct SQLMigration: Sendable {
     func sha256(ofFirst count: Int) -> String {
         let end = count > 0 && count <= statements.count ? statements[count - 1].end : 0
         return Digest.sha256(Array(text.utf8.prefix(end)))
-    }
-
-    /// The text up to the mark with which other tools begin the way down: that part is never run here.
-    private static func withoutWayDown(_ text: String) -> String {
-        var end = text.startIndex
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            let words = line.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            if ["-- migrate:down", "-- +goose down", "-- +migrate down"].contains(where: words.hasPrefix) {
-                return String(text[..<line.startIndex])
-            }
-            end = line.endIndex
-        }
-        return String(text[..<end])
     }
 }
 

@@ -55,7 +55,7 @@ extension SQLRunner {
                 migration,
                 """
                 INSERT INTO \(desk.table) (name, sha256, state, finished, run)
-                VALUES ($1, $2, 'started', 0, $3)
+                VALUES ($1, $2, 'stopped', 0, $3)
                 """,
                 [migration.sha256(ofFirst: 0), attempt.run.rawValue],
                 desk
@@ -95,7 +95,7 @@ extension SQLRunner {
     }
 
     private static func countingText(_ desk: Desk) -> String {
-        "UPDATE \(desk.table) SET sha256 = $2, finished = $3::int, state = 'started' WHERE name = $1"
+        "UPDATE \(desk.table) SET sha256 = $2, finished = $3::int, state = 'stopped' WHERE name = $1"
     }
 
     private func count(
@@ -173,16 +173,20 @@ extension SQLRunner {
         let done =
             count == 0
             ? "no statement of it is" : count == 1 ? "statement 1 is" : "statements 1 to \(count) are"
+        let isTraceless = if case .alone(.none, _) = statement.manner { true } else { false }
         let doubt =
-            inDoubt
-            ? "statement \(statement.number) was sent and not answered"
-            : "nothing from statement \(statement.number) on is"
+            !inDoubt
+            ? "nothing from statement \(statement.number) on is"
+            : isTraceless
+                ? "statement \(statement.number) was begun, and what it commits by itself may be in force"
+                : "statement \(statement.number) was sent and not answered"
         let index =
             if case .alone(.index(let name), _) = statement.manner {
                 "; if it left the index \(name.name) invalid, that one costs writes until it is built again"
             } else { "" }
+        let next = inDoubt && isTraceless ? "asks what became of it" : "goes on there"
         return
-            "\(done) in force (\(desk.table) says how far it is), \(doubt)\(index); the next run goes on there"
+            "\(done) in force (\(desk.table) says how far it is), \(doubt)\(index); the next run \(next)"
     }
 
     // MARK: a statement without a transaction
@@ -194,27 +198,22 @@ extension SQLRunner {
         _ migration: SQLMigration,
         _ desk: Desk
     ) async throws(StepFailure) {
-        try await record(migration, "UPDATE \(desk.table) SET state = 'started' WHERE name = $1", [], desk)
         var number = 0
         while true {
             number += 1
             if case .index(let name) = trace {
                 try await dropUnfinished(name, statement, migration, desk)
             }
+            try await limit(nobodyWaits, statement, migration, desk)
+            try await record(migration, Self.stateText(.started, desk), [], desk)
             do throws(Stop) {
-                try await limit(nobodyWaits, statement, desk)
                 return try await run(statement, commits: true, desk)
             } catch {
+                // What commits within itself may have done so before it was refused: a person is asked.
+                if trace == .none { throw inDoubt(migration, error, statement, desk) }
                 if await triesAgain(migration, desk, after: error, number) { continue }
                 let isRefused = if case .refused = error.error { true } else { false }
-                if isRefused {
-                    try await record(
-                        migration,
-                        "UPDATE \(desk.table) SET state = 'stopped' WHERE name = $1",
-                        [],
-                        desk
-                    )
-                }
+                if isRefused { try await record(migration, Self.stateText(.stopped, desk), [], desk) }
                 throw failure(
                     migration,
                     error,
@@ -224,13 +223,34 @@ extension SQLRunner {
         }
     }
 
+    private static func stateText(_ state: SQLHistory.State, _ desk: Desk) -> String {
+        "UPDATE \(desk.table) SET state = '\(state.rawValue)' WHERE name = $1"
+    }
+
+    /// Of a statement that leaves no trace; another attempt could only ask.
+    private func inDoubt(
+        _ migration: SQLMigration,
+        _ stop: Stop,
+        _ statement: SQLMigration.Statement,
+        _ desk: Desk
+    ) -> StepFailure {
+        let text = failure(
+            migration,
+            stop,
+            known: known(before: statement, inDoubt: true, migration, desk),
+            repeats: false
+        )
+        return StepFailure(text.message, isTransient: false)
+    }
+
     /// Where no query would have to wait behind it, it may wait for as long as it runs: building an index
     /// concurrently waits for every older transaction.
     private func limit(
         _ nobodyWaits: Bool,
         _ statement: SQLMigration.Statement,
+        _ migration: SQLMigration,
         _ desk: Desk
-    ) async throws(Stop) {
+    ) async throws(StepFailure) {
         let lock = nobodyWaits ? 0 : lockMilliseconds
         do throws(PostgresError) {
             try await checkLock(desk)
@@ -241,7 +261,11 @@ extension SQLRunner {
                 within: deadline.left
             )
         } catch {
-            throw Stop(error: error.inTransaction, statement: statement)
+            throw failure(
+                migration,
+                Stop(error: error.inTransaction, statement: statement),
+                known: known(before: statement, inDoubt: false, migration, desk)
+            )
         }
     }
 
@@ -261,14 +285,14 @@ extension SQLRunner {
             throw connection.failure(
                 migration.name,
                 "statement \(statement.number) was under way when the last attempt ended, and nothing tells whether "
-                    + "it ran",
+                    + "it ran, or a part of it",
                 [
                     ("at", "\(migration.path):\(statement.line)"), ("statement", statement.text),
                     ("known", known(before: statement, inDoubt: true, migration, desk)),
                     (
                         "it ran",
                         "\(next)finished = \(statement.number), "
-                            + "sha256 = '\(migration.sha256(ofFirst: statement.number))' "
+                            + "sha256 = '\(migration.sha256(ofFirst: statement.number))', state = 'stopped' "
                             + "WHERE name = '\(migration.name)'"
                     ),
                     ("it did not", "\(next)state = 'stopped' WHERE name = '\(migration.name)'"),

@@ -35,7 +35,13 @@ extension SQLRunner {
         return failure(migration, stop, known: known)
     }
 
-    func failure(_ migration: SQLMigration, _ stop: Stop, known: String) -> StepFailure {
+    /// `repeats` says whether what did not get its lock was tried again.
+    func failure(
+        _ migration: SQLMigration,
+        _ stop: Stop,
+        known: String,
+        repeats: Bool = true
+    ) -> StepFailure {
         var facts: [(name: String, text: String)] = []
         if let statement = stop.statement {
             let place = "\(migration.path):\(statement.line)"
@@ -45,7 +51,11 @@ extension SQLRunner {
             facts.append(("file", migration.path))
         }
         if stop.error.isLock {
-            facts.append(("lock", "tried \(limits.lockAttempts) times, for \(limits.lock) each time"))
+            let tries =
+                repeats
+                ? "tried \(limits.lockAttempts) times, for \(limits.lock) each time"
+                : "tried once: what commits by itself could run twice"
+            facts.append(("lock", tries))
         }
         if let advice = Self.advice(on: stop.error) { facts.append(("advice", advice)) }
         return connection.failure(migration.name, stop.error, facts + [("known", known)])

@@ -7,9 +7,6 @@ import PostgresClient
 /// One at a time, by a session's advisory lock. What is applied is what the history table says, in which a file
 /// that is one transaction is noted by that transaction itself.
 struct SQLRunner: Sendable {
-    /// Of `pg_advisory_lock(int, int)`: the letters `bgde` and `ploy`.
-    static let lockKey = (first: 1_650_943_077, second: 1_886_154_617)
-
     let connection: MigrationConnection
     let limits: MigrationLimits
     let attempt: StepAttempt
@@ -20,6 +17,10 @@ struct SQLRunner: Sendable {
         limits = database.limits
         self.attempt = attempt
         deadline = Deadline(in: attempt.deadline)
+    }
+
+    var lock: MigrationLock {
+        MigrationLock(connection: connection, attempt: attempt, deadline: deadline)
     }
 
     /// A place in a migration, and what went wrong there.
@@ -37,7 +38,17 @@ struct SQLRunner: Sendable {
     /// Applies what is pending, in order; ends at the first that fails.
     func apply(_ migrations: SQLMigrations) async throws(StepFailure) {
         var desk = try await open()
-        defer { desk.session.close() }
+        do throws(StepFailure) {
+            try await apply(migrations, &desk)
+        } catch {
+            await MigrationLock.release(desk.session)
+            throw error
+        }
+        await MigrationLock.release(desk.session)
+    }
+
+    /// Leaves in `desk` the one that is open at the end.
+    private func apply(_ migrations: SQLMigrations, _ desk: inout Desk) async throws(StepFailure) {
         let history = try await checkedHistory(desk, migrations)
         for migration in history.pending(of: migrations) {
             let start = ContinuousClock.now
@@ -84,7 +95,6 @@ struct SQLRunner: Sendable {
         let milliseconds =
             took.components.seconds * 1000 + took.components.attoseconds / 1_000_000_000_000_000
         let text = "applied \(connection.line(migration.name)) in \(Span.milliseconds(milliseconds))"
-        attempt.report(text)
         attempt.note(
             Note(
                 topic: "migration",
@@ -166,6 +176,7 @@ struct SQLRunner: Sendable {
                                 "known",
                                 "its COMMIT was sent and not answered, and the database could not be asked"
                             ),
+                            ("asking", error.message),
                             ("next", "run it again: it asks first, and applies nothing twice"),
                         ]
                     )
@@ -174,7 +185,7 @@ struct SQLRunner: Sendable {
                 continue
             }
             guard history.rows[migration.name]?.sha256 == migration.sha256 else {
-                desk.session.close()
+                await MigrationLock.release(desk.session)
                 throw failure(migration, Stop(error: stop.error.inTransaction, statement: nil))
             }
             return desk

@@ -6,7 +6,12 @@ extension GateStep {
     /// - Parameter supervisor: our own program, as in the other steps that start commands.
     /// - Returns: the kind, for the catalogue.
     package static func kind(supervisor: String = "/proc/self/exe") -> StepKind {
-        StepKind(key: "lint", schema: schema, siblings: ["apply"]) { value, siblings, context, diagnostics in
+        StepKind(
+            key: "lint",
+            schema: schema,
+            siblings: ["apply"],
+            captures: ["compatibility", "migrations"]
+        ) { value, siblings, context, diagnostics in
             let before = diagnostics.all.count
             var reader = MapReader(value, "`lint`", diagnostics: diagnostics)
             let compatibility = strictness("compatible_with_stable", &reader) ?? .required

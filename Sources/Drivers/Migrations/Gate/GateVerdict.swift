@@ -33,10 +33,13 @@ struct GateVerdict {
         }
     }
 
-    /// Each finding as a line, what is not seen behind them.
+    /// Each finding that speaks against a statement, with what to do instead on a line of its own; what is not
+    /// seen behind them.
     var lines: [String] {
         let found = report.statements.flatMap { statement in
-            statement.verdict.findings.map { "\(statement.place): \($0.told)" }
+            statement.verdict.findings.filter(\.counts).flatMap {
+                ["\(statement.place): \($0.told)", $0.wayOut]
+            }
         }
         let mistakes = report.mistakes.map { "\($0.file):\($0.line): \($0.message)" }
         let blind = unseen.map {
@@ -60,11 +63,17 @@ extension LintedStatement {
 }
 
 extension Finding {
-    /// Both verdicts, the rule, why, and the other way or the reason why it may be.
+    /// Advice that both verdicts do not rest on, such as to set a lock's time limit, which the gate's tool has.
+    fileprivate var counts: Bool { compatibility != .compatible || hazard != .none }
+
+    /// Both verdicts, the rule and why.
     fileprivate var told: String {
-        let verdicts = "stable version \(compatibility.rawValue), lock \(hazard.rawValue)"
-        let end = allowed.map { "allowed because \($0)" } ?? "instead: \(rule.instead)"
-        return "\(verdicts): \(rule.rawValue): \(why); \(end)"
+        "stable version \(compatibility.rawValue), lock \(hazard.rawValue): \(rule.rawValue): \(why)"
+    }
+
+    /// The other way, or the reason why it may be.
+    fileprivate var wayOut: String {
+        allowed.map { "  allowed because \($0)" } ?? "  instead: \(rule.instead)"
     }
 }
 

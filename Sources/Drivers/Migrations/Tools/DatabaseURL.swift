@@ -28,12 +28,17 @@ struct DatabaseURL: Hashable, Sendable {
         let at = authority.lastIndex(of: "@")
         let place = at.map { authority[authority.index(after: $0)...] } ?? authority
         let credentials = at.map { authority[..<$0].split(separator: ":", maxSplits: 1) } ?? []
-        let parts = place.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count <= 2, !place.contains(","), !scheme.isEmpty else { return nil }
+        // `[::1]:5432`: the colons of an address stand within brackets.
+        let name = place.firstIndex(of: "]").map { place[...$0] } ?? place.prefix { $0 != ":" }
+        let colonAndPort = place[name.endIndex...]
+        let number = colonAndPort.dropFirst()
+        guard colonAndPort.isEmpty || colonAndPort.first == ":", !number.contains(":"),
+            !place.contains(","), !scheme.isEmpty
+        else { return nil }
         user = credentials.first.flatMap(Self.decoded)
         password = credentials.count > 1 ? Self.decoded(credentials[1]) : nil
-        host = parts.first.flatMap(Self.decoded)
-        port = parts.count > 1 ? Self.decoded(parts[1]) : nil
+        host = Self.decoded(name.hasPrefix("[") ? name.dropFirst().dropLast() : name)
+        port = Self.decoded(number)
         database = Self.decoded(path.dropFirst()) ?? ""
         parameters = query.split(separator: "&").map { pair in
             let halves = pair.split(separator: "=", maxSplits: 1)
@@ -64,7 +69,8 @@ extension DatabaseURL {
     /// As a URL again.
     func text(scheme: String) -> String {
         let credentials = [user, password].compactMap(\.self).map(Self.encoded).joined(separator: ":")
-        let place = (host.map(Self.encoded) ?? "") + (port.map { ":\($0)" } ?? "")
+        let name = host.map { $0.contains(":") ? "[\($0)]" : Self.encoded($0) } ?? ""
+        let place = name + (port.map { ":\($0)" } ?? "")
         let query = parameters.map { "\(Self.encoded($0.name))=\(Self.encoded($0.value))" }
         return "\(scheme)://\(credentials.isEmpty ? "" : credentials + "@")\(place)/\(Self.encoded(database))"
             + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))

@@ -39,7 +39,8 @@ struct MigrationDatabase: Sendable {
 struct MigrationLimits: Hashable, Sendable {
     /// The longest wait for a lock: whoever wants a table waits behind us for as long.
     var lock = Span.seconds(2)
-    /// How often a statement that did not get its lock is tried again.
+    /// How often a statement that did not get its lock is tried; of our own runner alone, since another tool's
+    /// statements are not ours to repeat.
     var lockAttempts = 10
     /// The longest that one statement runs; `nil` for as long as the step may.
     var statement: Span?

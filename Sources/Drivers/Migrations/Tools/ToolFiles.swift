@@ -32,17 +32,18 @@ struct ToolFiles {
         return (try? MigrationFile(reading: path(file, in: root))).map { upwards($0.text) }
     }
 
-    /// Without what undoes it.
-    static func upwards(_ text: String) -> String {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        return lines.prefix { !isWayDown($0) }.joined(separator: "\n")
-    }
+    /// The text up to the mark with which tools begin the way down.
+    static func upwards(_ text: String) -> String { String(text[..<wayDown(in: text)]) }
 
     /// What undoes it; `nil` where the text has no such part.
     static func downwards(_ text: String) -> String? {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let part = lines.drop { !isWayDown($0) }
-        return part.isEmpty ? nil : part.joined(separator: "\n")
+        let start = wayDown(in: text)
+        return start == text.endIndex ? nil : String(text[start...])
+    }
+
+    private static func wayDown(in text: String) -> String.Index {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .first(where: isWayDown)?.startIndex ?? text.endIndex
     }
 
     private static func isWayDown(_ line: Substring) -> Bool {

@@ -59,7 +59,7 @@ extension PlaybookDecoder {
                 onFailure: .stop,
                 isAlways: false,
                 policy: StepPolicy(isIdempotent: action.isReadOnly, captureName: kind.key),
-                captures: [],
+                captures: kind.captures,
                 position: entry.keyPosition
             )
         }

@@ -123,7 +123,7 @@ extension PlaybookDecoder {
     ) -> PlaybookStep? {
         let context = rules.scope.stepContext(rules.phase, folder: folder)
         guard let action = kind.make(entry.value, siblings, context, diagnostics) else { return nil }
-        let captures = Self.captures(of: entry.value)
+        let captures = Self.captures(of: entry.value) + kind.captures
         if let name = common.name, !captures.isEmpty, !Self.isName(name) || name.contains(".") {
             diagnostics.report(
                 position,

@@ -48,12 +48,19 @@ struct StableHealth: StepAction {
         switch moment {
         case .before:
             let good = asked.filter { failures[$0] == nil }
+            let mute = checks.indices.count { !isAnswerable(checks[$0], values) }
             return StepResult(
                 captures: [Self.passed: good.map(String.init).joined(separator: ",")],
-                summary: "\(good.count) of \(checks.count) checks pass"
+                summary: "\(good.count) of \(asked.count) checks pass"
+                    + (mute > 0 ? "; nobody knows the version that \(mute) more ask for" : "")
             )
         case .after:
             guard failures.isEmpty else { throw failure(failures, attempt.values) }
+            guard !asked.isEmpty else {
+                let text = "nobody knows: no check of `validate` passed before the migration"
+                attempt.note(Note(topic: "remark", text: "\(summary)? \(text)"))
+                return StepResult(summary: text)
+            }
             return StepResult(summary: "\(asked.count) checks pass as before")
         }
     }

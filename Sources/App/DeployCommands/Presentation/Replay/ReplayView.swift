@@ -1,6 +1,7 @@
 import DeployCore
 import DeployPorts
 import SequentialStatistics
+import TrafficJudgement
 
 /// What was recorded of a run beside what a replay decides.
 struct ReplayView {
@@ -70,7 +71,7 @@ struct ReplayView {
 
     /// `2/4 at 25 %`.
     private static func place(_ tick: Tick) -> String {
-        "\(tick.step + 1)/\(tick.steps) \(Amount.plain(tick.share * 100)) %"
+        "\(tick.step + 1)/\(tick.steps) \(Figure.plain(tick.share * 100, places: 1)) %"
     }
 
     private var basis: String {
@@ -111,8 +112,8 @@ struct ReplayView {
 
     private func level(of metric: Metric, _ tick: Int) -> String {
         let evidence = replay.judgements[tick].evidence[metric]
-        return "evidence \(Amount.decimal(evidence, 1)) of "
-            + Amount.decimal(replay.configuration.threshold(of: metric), 1)
+        return "evidence \(Figure.decimal(evidence, places: 1)) of "
+            + Figure.decimal(replay.configuration.threshold(of: metric), places: 1)
     }
 
     // MARK: what it comes to
@@ -155,7 +156,7 @@ struct ReplayView {
             return "Nothing spoke against the candidate."
         }
         return
-            "Nearest was \(peak.metric.name) with \(Amount.percent(peak.part)) of the evidence that it takes, "
+            "Nearest was \(peak.metric.name) with \(Figure.percent(peak.part)) of the evidence that it takes, "
             + "at second \(traffic.second(of: peak.tick))."
     }
 

@@ -43,7 +43,8 @@ struct RunFindings {
             metric: peak.metric.name,
             meaning: peak.metric.meaning(plan.candidate, plan.stable),
             seen: seen(peak),
-            evidence: "\(Amount.decimal(peak.logEvidence, 1)) of \(Amount.decimal(peak.threshold, 1))",
+            evidence:
+                "\(Figure.decimal(peak.logEvidence, places: 1)) of \(Figure.decimal(peak.threshold, places: 1))",
             sure: Self.words(forOdds: replay.judgements[peak.tick].odds(against: peak.metric)),
             when: from == to ? to : "\(from) to \(to)",
             isEnough: peak.part >= 1
@@ -61,8 +62,8 @@ struct RunFindings {
             ]
             return sides.map { name, arm in
                 let (some, all) = (sum(arm, events), sum(arm, of))
-                let rate = all > 0 ? " (\(Amount.percent(Double(some) / Double(all))))" : ""
-                return "\(name) \(Amount.count(some)) of \(Amount.count(all))\(what)\(rate)"
+                let rate = all > 0 ? " (\(Figure.percent(Double(some) / Double(all))))" : ""
+                return "\(name) \(Figure.count(some)) of \(Figure.count(all))\(what)\(rate)"
             }.joined(separator: ", ")
         }
         return switch peak.metric {
@@ -72,15 +73,15 @@ struct RunFindings {
         case .webSockets: part(\.failedHandshakes, \.handshakes, " handshakes failed")
         case .exceptions: part(\.exceptions, \.requests, " exceptions")
         case .silence:
-            "\(plan.candidate) answered \(Amount.count(sum(\.candidate, \.requests))), "
-                + "\(plan.stable) \(Amount.count(sum(\.stable, \.requests)))"
+            "\(plan.candidate) answered \(Figure.count(sum(\.candidate, \.requests))), "
+                + "\(plan.stable) \(Figure.count(sum(\.stable, \.requests)))"
         }
     }
 
     /// What Ville's inequality says of evidence as high as it was.
     private static func words(forOdds odds: Double) -> String {
         guard odds >= 2 else { return "says little" }
-        return "by chance in less than 1 of \(Amount.count(Int(min(odds, 1e6)))) runs"
+        return "by chance in less than 1 of \(Figure.count(Int(min(odds, 1e6)))) runs"
     }
 
     // MARK: for it
@@ -122,7 +123,7 @@ struct RunFindings {
 
     /// `3.2 of 3.0`.
     func level(_ evidence: Double) -> String {
-        "\(Amount.decimal(max(0, evidence), 1)) of \(Amount.decimal(replay.configuration.certificateThreshold, 1))"
+        "\(Figure.decimal(max(0, evidence), places: 1)) of \(Figure.decimal(replay.configuration.certificateThreshold, places: 1))"
     }
 
     // MARK: what it did

@@ -1,12 +1,13 @@
 import DeployCore
 import SequentialStatistics
+import TrafficJudgement
 
 /// What the formats say of the evidence in the same words.
 extension RunReport {
     /// Step, errors, latency, and whether that was enough to go on.
     func certificate(_ step: RunFindings.Certificate, _ findings: RunFindings) -> [String] {
         [
-            "step \(step.step), \(Amount.plain(step.share * 100)) %", findings.level(step.errors),
+            "step \(step.step), \(Figure.plain(step.share * 100, places: 1)) %", findings.level(step.errors),
             step.latency.map { findings.level($0) } ?? "no durations known",
             step.enoughAt.map { "at \(Clock.time(findings.traffic.time(of: $0)))" } ?? "not in this step",
         ]

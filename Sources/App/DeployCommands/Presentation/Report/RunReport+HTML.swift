@@ -21,7 +21,7 @@ extension RunReport {
             <p>\(Self.escaped(outcome))</p>\(Self.table(facts.map { [$0.0, $0.1] }))\(cause)
             <h2>Impact</h2>\(impactHTML)
             \(findings.map(evidenceHTML) ?? "")
-            <h2>Timeline</h2><ol>\(timeline.map(Self.item).joined(separator: "\n"))</ol>
+            <h2>Timeline</h2><ol>\(storyline.map(Self.item).joined(separator: "\n"))</ol>
             \(loads.map(Self.load).joined())
             </html>
             """

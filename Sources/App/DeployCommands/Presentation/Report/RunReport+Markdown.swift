@@ -18,7 +18,7 @@ extension RunReport {
         }
         if let findings { lines += evidence(findings) }
         lines += ["## Timeline", ""]
-        for line in timeline {
+        for line in storyline {
             let phase = line.phase.map { " **\($0)**" } ?? ""
             lines.append("- \(Clock.time(line.at))\(phase) \(Self.cell(line.text))")
         }

@@ -33,6 +33,12 @@ struct RunReport {
         self.shares = shares
     }
 
+    /// The timeline for people: what began is not told again when its end is.
+    var storyline: [ToldLine] {
+        timeline.enumerated().filter { $0.element.mark != .begins || $0.offset == timeline.count - 1 }
+            .map(\.element)
+    }
+
     var plan: Plan { run.state.plan }
 
     /// `rolled back`, as a title says it.

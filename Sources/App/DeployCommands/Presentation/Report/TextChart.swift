@@ -1,5 +1,6 @@
 import DeployCore
 import SequentialStatistics
+import TrafficJudgement
 
 /// A run's traffic as rows of small bars, for a pull request or a terminal.
 struct TextChart {
@@ -21,12 +22,17 @@ struct TextChart {
         func add(_ label: String, _ values: [Double?], _ all: [Double?]) {
             let own = values.compactMap(\.self).max()
             rows.append(
-                (label, Self.row(values, all), own.map { "at most \(Amount.percent($0))" } ?? "no requests")
+                (label, Self.row(values, all), own.map { "at most \(Figure.percent($0))" } ?? "no requests")
             )
         }
         let shares = points.map { Optional($0.share) }
         let last = points.last?.share ?? 0
-        rows.append(("share of \(candidate)", Self.row(shares, [1]), "at last \(Amount.plain(last * 100)) %"))
+        rows.append(
+            (
+                "share of \(candidate)", Self.row(shares, [1]),
+                "at last \(Figure.plain(last * 100, places: 1)) %"
+            )
+        )
         add("errors \(stable)", points.map(\.stable.errorRate), errors)
         add("errors \(candidate)", points.map(\.candidate.errorRate), errors)
         if series.hasDurations {
@@ -46,8 +52,8 @@ struct TextChart {
         let highest = values.compactMap(\.self).max() ?? 0
         return (
             "evidence", Self.row(values, [series.threshold, highest]),
-            "\(series.metric.name), at most \(Amount.decimal(highest, 1)); "
-                + "a rollback takes \(Amount.decimal(series.threshold, 1))"
+            "\(series.metric.name), at most \(Figure.decimal(highest, places: 1)); "
+                + "a rollback takes \(Figure.decimal(series.threshold, places: 1))"
         )
     }
 

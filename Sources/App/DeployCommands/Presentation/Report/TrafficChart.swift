@@ -1,5 +1,6 @@
 import DeployCore
 import SequentialStatistics
+import TrafficJudgement
 
 /// A run's traffic as SVG that stands in an HTML page: no script, colours by the page's CSS.
 struct TrafficChart {
@@ -72,7 +73,7 @@ struct TrafficChart {
                 height: 120,
                 highest: Self.ceiling(rates.max() ?? 0, least: 0.01),
                 curves: both { $0.errorRate },
-                unit: { "\(Amount.plain($0 * 100)) %" }
+                unit: { "\(Figure.plain($0 * 100, places: 1)) %" }
             )
         ]
         if series.hasDurations {
@@ -85,7 +86,7 @@ struct TrafficChart {
                     height: 90,
                     highest: Self.ceiling(slow.max() ?? 0, least: 0.1),
                     curves: both { $0.slowRate },
-                    unit: { "\(Amount.plain($0 * 100)) %" }
+                    unit: { "\(Figure.plain($0 * 100, places: 1)) %" }
                 )
             )
         }
@@ -103,7 +104,7 @@ struct TrafficChart {
             height: 60,
             highest: 1,
             curves: [Curve(style: tone(of: candidate), label: "\(candidate)", stretches: stretches)],
-            unit: { "\(Amount.plain($0 * 100)) %" }
+            unit: { "\(Figure.plain($0 * 100, places: 1)) %" }
         )
     }
 
@@ -114,8 +115,8 @@ struct TrafficChart {
             height: 110,
             highest: Self.ceiling(highest, least: 1),
             curves: [curve("evidence", series.metric.name) { max(0, $0.evidence) }],
-            unit: { Amount.plain($0) },
-            threshold: (series.threshold, "a rollback takes \(Amount.decimal(series.threshold, 1))")
+            unit: { Figure.plain($0, places: 1) },
+            threshold: (series.threshold, "a rollback takes \(Figure.decimal(series.threshold, places: 1))")
         )
     }
 
@@ -215,5 +216,5 @@ struct TrafficChart {
         "<text class=\"\(style)\" x=\"\(number(x))\" y=\"\(number(y))\">\(RunReport.escaped(text))</text>\n"
     }
 
-    private static func number(_ value: Double) -> String { Amount.plain(value) }
+    private static func number(_ value: Double) -> String { Figure.plain(value, places: 1) }
 }

@@ -42,13 +42,15 @@ struct FlywayDialect: ToolDialect {
             throw StepFailure("\(title): `info -outputType=json` printed no JSON", isTransient: false)
         }
         var (applied, pending): ([SchemaOutlook.Migration], [SchemaOutlook.Migration]) = ([], [])
-        for item in document["migrations"].items {
+        // An undo is a row of its own, behind the one that it has undone.
+        for item in document["migrations"].items where item["category"].text != "Undo" {
             let name = Self.name(of: item)
             let path = item["filepath"].text.flatMap { $0.isEmpty ? nil : $0 }
             switch item["state"].text ?? "" {
-            case "Success", "Out of Order", "Baseline", "Missing", "Ignored (Baseline)", "Superseded":
+            case "Success", "Out of Order", "Baseline", "Missing", "Ignored (Baseline)", "Superseded",
+                "Outdated":
                 applied.append(SchemaOutlook.Migration(name: name, path: path))
-            case "Pending", "Outdated":
+            case "Pending":
                 let sql = path.flatMap { ToolFiles.text(at: $0, in: question.folder) }
                 pending.append(SchemaOutlook.Migration(name: name, path: path, sql: sql))
             case let state where state.hasPrefix("Failed"):
@@ -58,10 +60,21 @@ struct FlywayDialect: ToolDialect {
                     isTransient: false
                 )
             case let state where state.hasPrefix("Future"): throw ToolFiles.unknownHead(name, title)
+            case "Ignored": throw ignored(name)
+            // What was undone, or has changed since it was applied, is told a second time: as pending.
             default: break
             }
         }
         return SchemaOutlook(head: applied.last?.name, applied: applied, pending: pending)
+    }
+
+    private func ignored(_ name: String) -> StepFailure {
+        StepFailure(
+            "\(title): version \(name) is not applied, and a newer one is: `flyway migrate` would leave it out, or "
+                + "refuse to run. See whether the newer ones go without it; then rename it so that it comes after "
+                + "them, or set outOfOrder in flyway's settings",
+            isTransient: false
+        )
     }
 
     /// The version; a repeatable one has none, and is told by what it does.

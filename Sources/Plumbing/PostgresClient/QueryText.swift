@@ -1,13 +1,13 @@
 /// A statement that somebody else sent, fit to be shown: one short line without passwords.
-struct QueryText: Hashable, Sendable, Decodable, CustomStringConvertible {
+package struct QueryText: Hashable, Sendable, Decodable, CustomStringConvertible {
     private static let limit = 120
     /// Where a decoder finds the connection's own password, which is never shown either.
-    static let secretKey = CodingUserInfoKey(rawValue: "secret")
+    package static let secretKey = CodingUserInfoKey(rawValue: "secret")
 
-    let description: String
+    package let description: String
 
     /// Left out are `secret`, what follows the word `password`, and what stands before the `@` of a URL.
-    init(_ text: String, secret: String? = nil) {
+    package init(_ text: String, secret: String? = nil) {
         var line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         if let secret, !secret.isEmpty { line = line.replacing(secret, with: "***") }
         line = Self.withoutURLs(line)
@@ -17,7 +17,7 @@ struct QueryText: Hashable, Sendable, Decodable, CustomStringConvertible {
         description = line.count > Self.limit ? line.prefix(Self.limit) + "…" : line
     }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
         self.init(text, secret: Self.secretKey.flatMap { decoder.userInfo[$0] as? String })
     }
