@@ -64,6 +64,7 @@ let layers: [String: Layer] = [
     "StoreSQLite": .drivers,
     "Playbooks": .drivers,
     "DeployEngine": .engine,
+    "DeployOperations": .app,
     "DeployCommands": .app,
     "bgdeploy": .app,
     "DeployTestKit": .testKit,
@@ -255,17 +256,23 @@ let package = Package(
         ),
         // Engine: lease, fold, effects, events.
         module("DeployEngine", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"]),
-        // App: the command line.
+        // App: what a person may do with a service, and the faces that offer it.
+        module(
+            "DeployOperations",
+            imports: [
+                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
+                "NginxDriver", "HAProxyDriver", "Checks", "Load", "Commands", "MetricSources", "StoreSQLite",
+                "Playbooks", "Migrations", "Backups", "ChildProcesses", "SafeFile", "HTTPClient",
+            ]
+        ),
         module(
             "DeployCommands",
             imports: [
+                "DeployOperations",
                 "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
-                "NginxDriver",
-                "HAProxyDriver",
-                "Checks", "Load", "Commands", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
-                "ChildProcesses",
-                "HTTPClient", "NginxConfig", "HAProxyConfig",
-                "MigrationVerdicts", "Migrations", "Backups", "DatabaseDiagnosis",
+                "NginxDriver", "HAProxyDriver", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
+                "ChildProcesses", "HTTPClient", "NginxConfig", "HAProxyConfig", "MigrationVerdicts",
+                "Migrations", "Backups", "DatabaseDiagnosis",
             ],
             products: [argumentParser]
         ),
@@ -369,10 +376,14 @@ let package = Package(
             of: ["Playbooks", "ChildProcesses", "DeployCore", "DeployPorts", "TrafficJudgement"]
         ),
         tests(
+            "DeployOperationsTests",
+            of: ["DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "Playbooks"]
+        ),
+        tests(
             "DeployCommandsTests",
             of: [
-                "DeployCommands", "DeployEngine", "DeployPorts", "DeployCore", "TrafficJudgement",
-                "Playbooks",
+                "DeployCommands", "DeployOperations", "DeployEngine", "DeployPorts", "DeployCore",
+                "TrafficJudgement", "Playbooks",
             ],
             exclude: ["Snapshots"]
         ),

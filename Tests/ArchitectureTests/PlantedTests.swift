@@ -42,7 +42,7 @@ struct PlantedTests {
         ("asynchronous()", "Sources/Core/DeployCore"), ("let upDate = upDate(a)", "Sources/Core/DeployCore"),
         (
             "try await ContinuousClock().sleep(for: a)",
-            "Sources/App/DeployCommands/Surroundings/SystemClock.swift"
+            "Sources/App/DeployOperations/Surroundings/SystemClock.swift"
         ),
     ])
     func `what only looks like it is let be`(line: String, place: String) {

@@ -44,7 +44,7 @@ enum Rules {
             Ban(
                 text: "ContinuousClock().sleep",
                 instead: "a Timekeeper",
-                exceptFiles: ["App/DeployCommands/Surroundings/SystemClock.swift"]
+                exceptFiles: ["App/DeployOperations/Surroundings/SystemClock.swift"]
             ),
             Ban(text: "fatalError", instead: "a typed throw, or a precondition for our own bugs"),
             Ban(text: "print(", instead: "the caller's observer", exceptLayers: ["App", "examples"]),

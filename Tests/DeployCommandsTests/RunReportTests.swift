@@ -1,4 +1,5 @@
 @testable import DeployCommands
+@testable import DeployOperations
 import DeployCore
 import DeployPorts
 import Foundation

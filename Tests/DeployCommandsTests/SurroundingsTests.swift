@@ -1,4 +1,5 @@
 @testable import DeployCommands
+@testable import DeployOperations
 import DeployCore
 import DeployPorts
 import Testing
@@ -92,7 +93,7 @@ struct SurroundingsTests {
     }
 
     @Test func `the codes are the documented ones`() {
-        let codes: [DeployCommands.ExitStatus] = [
+        let codes: [DeployOperations.ExitStatus] = [
             .done, .failed, .rolledBack, .rollbackFailed, .waiting, .usage, .badInput, .unavailable, .held,
             .forbidden,
             .interrupted, .terminated,

@@ -1,5 +1,6 @@
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Foundation
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 
 struct AdoptCommand: CommandBody {
@@ -36,9 +37,18 @@ struct AdoptCommand: CommandBody {
         let history = RunHistory(store: store, service: service.name)
         try await end(try await Self.latest(history), service, store, workplace)
         let told = ([reason] + emergencies).compactMap(\.self).joined(separator: "; ")
-        return try await workplace.holding(service, store, "adopt") { lease, token throws(CommandFailure) in
-            let change = HandSetSplit(workplace: workplace, service: service, lease: lease, token: token)
-            return try await change.set(split, history, told.isEmpty ? "adopted" : "adopted: \(told)")
+        return try await workplace.desk().holding(service, store, "adopt") {
+            lease,
+            token throws(CommandFailure) in
+            let change = HandSetSplit(
+                desk: try workplace.desk(),
+                service: service,
+                lease: lease,
+                token: token
+            )
+            try await change.set(split, history, told.isEmpty ? "adopted" : "adopted: \(told)")
+            workplace.printer.line("\(split)")
+            return .done
         }
     }
 
@@ -50,21 +60,19 @@ struct AdoptCommand: CommandBody {
         _ workplace: Workplace
     ) async throws(CommandFailure) {
         guard let run, !run.state.isSettled else { return }
-        let session = RunSession(
-            workplace: workplace,
-            store: store,
-            observer: workplace.observer(),
-            signals: workplace.signals()
-        )
+        let attended = try AttendedSession(workplace, store)
         let command = PostedCommand(
             command: .rollback(gradual: false),
             by: workplace.actor,
             reason: reason ?? "adopted after the traffic was put back",
             at: workplace.clock.now()
         )
-        let end = try await session.takeOver(run, service, obeying: command, .byForce)
+        let end = try await attended.session.takeOver(run, service, obeying: command, .byForce)
         guard case .settled = end else {
-            throw CommandFailure(workplace.conclude(end, session.signals), "run \(run.record.id) did not end")
+            throw CommandFailure(
+                workplace.conclude(end, attended.signals),
+                "run \(run.record.id) did not end"
+            )
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Playbooks
 
@@ -24,7 +25,7 @@ struct CheckCommand: CommandBody {
         let path = file ?? workplace.playbookPath
         let service: Service
         do throws(CommandFailure) {
-            service = try workplace.service(path: path)
+            service = try Service(playbookAt: path, clock: workplace.clock)
         } catch {
             guard error.status == .badInput, workplace.options.output == .json else { throw error }
             let mistakes = error.message.split(separator: "\n").map { JSON.text(String($0)) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Foundation
 import Playbooks

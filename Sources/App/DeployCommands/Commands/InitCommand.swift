@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeployCore
+import DeployOperations
 import Foundation
 
 struct InitCommand: CommandBody {
@@ -38,7 +39,7 @@ struct InitCommand: CommandBody {
             health: health
         ).text
         // Valid before it is written: a starter that does not load would teach the wrong thing.
-        _ = try workplace.service(text: text, path: path)
+        _ = try Service(text: Array(text.utf8), path: path, clock: workplace.clock)
         do {
             try text.write(toFile: path, atomically: true, encoding: .utf8)
         } catch {

@@ -1,3 +1,4 @@
+import DeployOperations
 import ArgumentParser
 import Foundation
 import SequentialStatistics

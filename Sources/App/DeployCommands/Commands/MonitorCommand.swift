@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeployCore
+import DeployOperations
 import DeployPorts
 import Foundation
 import SequentialStatistics
@@ -37,7 +38,7 @@ struct MonitorCommand: CommandBody {
             for tick in traffic.ticks { workplace.printer.line(try JSONLine.of(tick, "a tick")) }
             return .done
         }
-        var judge = await workplace.judge(of: run, store)
+        var judge = await RunJudge.of(run, store)
         let overrides = try ConfigurationOverrides(path: config)
         let changes = overrides.changes(of: judge.configuration)
         judge.configuration = try overrides.applied(to: judge.configuration)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeployCore
+import DeployOperations
 import DeployPorts
 
 struct ReportCommand: CommandBody {
@@ -20,7 +21,7 @@ struct ReportCommand: CommandBody {
         let service = run == nil ? try workplace.service().name : nil
         let store = try await workplace.store()
         let run = try await RunHistory(store: store, service: service).run(run)
-        var report = RunReport(run, judge: await workplace.judge(of: run, store))
+        var report = RunReport(run, judge: await RunJudge.of(run, store))
         report.loads = RunReport.loads(of: run.record.id, below: try workplace.state().runs)
         let format = workplace.options.output == .json ? .json : format
         switch format {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeployCore
+import DeployOperations
 import DeployPorts
 
 struct ResumeCommand: CommandBody {
@@ -34,21 +35,19 @@ struct ResumeCommand: CommandBody {
             )
         }
         if recorded.state.pause != nil {
-            let steering = Steering(workplace: workplace, store: store)
+            let steering = Steering(desk: try workplace.desk(), store: store)
             if try await steering.post(.proceed, nil, to: recorded, onlyIfHeld: true) {
                 workplace.printer.line("goes on")
                 return .done
             }
         }
-        let session = RunSession(
-            workplace: workplace,
-            store: store,
-            observer: workplace.observer(),
-            signals: workplace.signals(),
+        let attended = try AttendedSession(
+            workplace,
+            store,
             leavesAtGates: leavesAtGates,
             runsFollowUps: recorded.state.hasFollowUps
         )
-        let end = try await session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
-        return try await session.follow(end, service)
+        let end = try await attended.session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
+        return try await attended.follow(end, service)
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import StoreSQLite
 
@@ -51,14 +52,9 @@ struct RollbackCommand: CommandBody {
             reason: reason,
             at: workplace.clock.now()
         )
-        let session = RunSession(
-            workplace: workplace,
-            store: store,
-            observer: workplace.observer(),
-            signals: workplace.signals()
-        )
-        let end = try await session.takeOver(recorded, service, obeying: command, .byForce)
-        return session.conclude(takingBack: end)
+        let attended = try AttendedSession(workplace, store)
+        let end = try await attended.session.takeOver(recorded, service, obeying: command, .byForce)
+        return attended.conclude(takingBack: end)
     }
 }
 
@@ -73,17 +69,5 @@ extension RollbackCommand {
             .forbidden,
             "\(obstacle)\nTo put users back all the same: bgdeploy rollback --force --reason TEXT"
         )
-    }
-}
-
-extension RunSession {
-    /// Who asked for the way back got what they asked for when the stable environment has all traffic.
-    func conclude(takingBack end: RunEnd) -> ExitStatus {
-        let status = workplace.conclude(end, signals)
-        guard case .settled(let state) = end else { return status }
-        switch state.stage {
-        case .ended(.failed), .ended(.rolledBack): return .done
-        case .ended(.rollbackFailed), .idle, .forward, .returning, .released: return status
-        }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeployCore
+import DeployOperations
 import DeployPorts
 import Playbooks
 
@@ -24,63 +25,16 @@ struct RunCommand: CommandBody {
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
-        let version = try Self.version(self.version, of: service)
+        let version = try service.version(self.version)
         let strategy = try self.strategy.map { text throws(CommandFailure) in
-            try Self.strategy(text, insteadOf: service.playbook.strategy)
+            try service.strategy(text)
         }
         if isDryRun { return try await PlanCommand.show(version, service, strategy, workplace) }
         guard workplace.confirm("Deploy \(service.name) \(version)?") else { return .failed }
         let store = try await workplace.store()
-        let signals = workplace.signals()
-        let session = RunSession(
-            workplace: workplace,
-            store: store,
-            observer: workplace.observer(),
-            signals: signals,
-            leavesAtGates: leavesAtGates
-        )
-        let end = try await session.begin(version, of: service, strategy: strategy)
-        return try await session.follow(end, service)
-    }
-
-    static func version(_ text: String, of service: Service) throws(CommandFailure) -> Version {
-        do throws(VersionRefused) {
-            return try service.playbook.version(text)
-        } catch {
-            throw CommandFailure(.usage, error.description)
-        }
-    }
-
-    /// `instant`, or rising shares; the last one, 100 %, may be left out.
-    ///
-    /// What the text does not say is as the playbook has it.
-    static func strategy(
-        _ text: String,
-        insteadOf planned: Playbook.Strategy
-    ) throws(CommandFailure) -> Playbook.Strategy {
-        if text == "instant" { return .instant }
-        var shares: [Percent] = []
-        for part in text.split(separator: ",") {
-            let word = part.hasSuffix("%") ? String(part) : "\(part)%"
-            guard let share = Percent(playbook: word), share > shares.last ?? .zero else {
-                throw CommandFailure(
-                    .usage,
-                    "--strategy: expected `instant` or rising shares such as 10%,50%,100%, found `\(text)`"
-                )
-            }
-            shares.append(share)
-        }
-        if shares.last != .full { shares.append(.full) }
-        // The playbook may know no hold, being instant itself; a canary that nobody watches would be none.
-        let isCanary = planned.shares.count > 1
-        let byDefault = Playbook.Strategy.defaultHoldback(of: shares)
-        return Playbook.Strategy(
-            shares: shares,
-            hold: planned.hold > .zero ? planned.hold : .minutes(10),
-            endsEarly: planned.endsEarly || !isCanary,
-            requiresEvidence: planned.requiresEvidence,
-            holdback: isCanary && planned.holdback == nil ? nil : byDefault.map { planned.holdback ?? $0 }
-        )
+        let attended = try AttendedSession(workplace, store, leavesAtGates: leavesAtGates)
+        let end = try await attended.session.begin(version, of: service, strategy: strategy)
+        return try await attended.follow(end, service)
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Backups
 import DeployCore
+import DeployOperations
 import DeployPorts
 import Foundation
 

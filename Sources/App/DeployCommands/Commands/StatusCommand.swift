@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Foundation
 import StoreSQLite
@@ -31,109 +32,5 @@ struct StatusCommand: CommandBody {
             }
         } while watch
         return .done
-    }
-}
-
-/// A service as it is: what the balancers do, and what the journal says.
-struct ServiceStatus {
-    struct Balancer {
-        let name: String
-        let result: Result<BalancerObservation, LoadBalancerError>
-    }
-
-    let service: String
-    let balancers: [Balancer]
-    let run: RecordedRun?
-    let holder: LeaseHolder?
-    /// A lease that was given back, rather than held by a process that is gone.
-    var isLeaseFree = true
-
-    static func read(
-        _ service: Service,
-        _ store: any RunStore,
-        run: String?
-    ) async throws(CommandFailure) -> Self {
-        let balancers = await service.fleet.observe().map { Balancer(name: $0.name, result: $0.result) }
-        let history = RunHistory(store: store, service: service.name)
-        do throws(RunStoreError) {
-            let lease = try await store.lease(on: service.name)
-            let holder = lease.flatMap { ProcessIdentity.isAlive($0.holder) == false ? nil : $0.holder }
-            if let run { return try await named(run, service, history, balancers, holder) }
-            return Self(
-                service: service.name,
-                balancers: balancers,
-                run: try await history.latest(),
-                holder: holder,
-                isLeaseFree: lease == nil
-            )
-        } catch {
-            throw CommandFailure(error)
-        }
-    }
-
-    private static func named(
-        _ run: String,
-        _ service: Service,
-        _ history: RunHistory,
-        _ balancers: [Balancer],
-        _ holder: LeaseHolder?
-    ) async throws(RunStoreError) -> Self {
-        guard let record = try await history.store.run(run) else {
-            throw .unavailable("there is no run \(run); `bgdeploy history` lists the runs")
-        }
-        return Self(
-            service: service.name,
-            balancers: balancers,
-            run: try await history.recorded(record),
-            holder: holder
-        )
-    }
-
-    /// `running`, `interrupted`, `succeeded`, …; `idle` when there never was a run.
-    var state: String {
-        guard let run else { return "idle" }
-        let isAbandoned = holder == nil && !run.state.isSettled && !(isLeaseFree && run.state.isAtRest)
-        return isAbandoned ? "interrupted" : run.state.condition.rawValue
-    }
-
-    /// The split that every balancer has; `nil` when they disagree or one cannot tell.
-    var observed: Split? {
-        let splits = balancers.map { balancer -> Split? in
-            guard case .success(let seen) = balancer.result else { return nil }
-            return seen.split
-        }
-        guard let first = splits.first ?? nil, splits.allSatisfy({ $0?.isNearly(first) == true }) else {
-            return nil
-        }
-        return first
-    }
-
-    /// What is not as it should be.
-    var remarks: [String] {
-        var remarks: [String] = []
-        for balancer in balancers {
-            switch balancer.result {
-            case .success(let seen): remarks += seen.remarks.map { "\(balancer.name): \($0)" }
-            case .failure(let error): remarks.append("\(balancer.name): \(error.message)")
-            }
-        }
-        if let run, run.state.isSettled, let observed, let expected = run.settledSplit,
-            !observed.isNearly(expected)
-        {
-            remarks.append(
-                "bgdeploy left \(expected), found \(observed): somebody else changed the traffic"
-            )
-        }
-        return remarks
-    }
-}
-
-extension RunState {
-    /// The split that a settled run left behind, where it is known.
-    var settledSplit: Split? {
-        switch stage {
-        case .released, .ended(.rolledBack): split
-        case .idle, .forward, .returning, .ended: nil
-        }
     }
 }

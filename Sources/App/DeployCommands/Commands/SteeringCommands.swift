@@ -1,69 +1,9 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import StoreSQLite
-
-/// Sends a command to the process that drives a run.
-struct Steering {
-    let workplace: Workplace
-    let store: any RunStore
-
-    /// How long the other process may take to answer.
-    private static let patience = Span.seconds(10)
-
-    /// Posts the command and waits for the answer.
-    ///
-    /// Returns `false` when no living process holds the run: the command then lies ready for who resumes it, unless
-    /// `onlyIfHeld`, because the caller takes the run over with it.
-    func post(
-        _ command: Command,
-        _ reason: String?,
-        to recorded: RecordedRun,
-        onlyIfHeld: Bool = false
-    ) async throws(CommandFailure) -> Bool {
-        let posted = PostedCommand(
-            command: command,
-            by: workplace.actor,
-            reason: reason,
-            at: workplace.clock.now()
-        )
-        do throws(RunStoreError) {
-            let lease = try await store.lease(on: recorded.record.service)
-            let isHeld = lease.map { ProcessIdentity.isAlive($0.holder) != false } ?? false
-            guard isHeld || !onlyIfHeld else { return false }
-            let id = try await store.post(posted, to: recorded.record.id)
-            guard isHeld else { return false }
-            let deadline = workplace.clock.now().advanced(by: Self.patience)
-            while workplace.clock.now() < deadline {
-                if let reply = try await store.reply(to: id) {
-                    guard let refusal = reply.refusal else { return true }
-                    throw .unavailable(refusal)
-                }
-                do { try await workplace.clock.sleep(for: .milliseconds(50)) } catch { break }
-            }
-        } catch {
-            if case .unavailable(let text) = error { throw CommandFailure(.failed, text) }
-            throw CommandFailure(error)
-        }
-        throw CommandFailure(
-            .held,
-            "the process that drives run \(recorded.record.id) does not answer; `bgdeploy rollback` takes the run over"
-        )
-    }
-
-    /// The latest run of the playbook's service, unsettled.
-    func openRun(_ identity: String?, _ service: Service) async throws(CommandFailure) -> RecordedRun {
-        let recorded = try await RunHistory(store: store, service: service.name).run(identity)
-        guard !recorded.state.isSettled else {
-            throw CommandFailure(
-                .failed,
-                "run \(recorded.record.id) has ended already: \(recorded.state.condition.rawValue)"
-            )
-        }
-        return recorded
-    }
-}
 
 /// Approve, promote and pause: one command to the run that is going on.
 protocol SteeringCommand: CommandBody {
@@ -78,7 +18,7 @@ extension SteeringCommand {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
         let store = try await workplace.store()
-        let steering = Steering(workplace: workplace, store: store)
+        let steering = Steering(desk: try workplace.desk(), store: store)
         let recorded = try await steering.openRun(run, service)
         guard try await steering.post(command, reason, to: recorded) else {
             let refusal = Reducer.step(
@@ -150,17 +90,12 @@ struct AbortCommand: CommandBody {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
         let store = try await workplace.store()
-        let steering = Steering(workplace: workplace, store: store)
+        let steering = Steering(desk: try workplace.desk(), store: store)
         let recorded = try await steering.openRun(run, service)
-        let session = RunSession(
-            workplace: workplace,
-            store: store,
-            observer: workplace.observer(),
-            signals: workplace.signals()
-        )
+        let attended = try AttendedSession(workplace, store)
         let posted = try await steering.post(.abort, reason, to: recorded, onlyIfHeld: true)
         if posted {
-            let status = try await session.settled(from: recorded.state, service)
+            let status = try await attended.settled(from: recorded.state, service)
             return status == .rollbackFailed ? .rollbackFailed : .done
         }
         let command = PostedCommand(
@@ -169,8 +104,8 @@ struct AbortCommand: CommandBody {
             reason: reason,
             at: workplace.clock.now()
         )
-        return session.conclude(
-            takingBack: try await session.takeOver(recorded, service, obeying: command, .byForce)
+        return attended.conclude(
+            takingBack: try await attended.session.takeOver(recorded, service, obeying: command, .byForce)
         )
     }
 }

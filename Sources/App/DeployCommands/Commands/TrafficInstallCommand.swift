@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import SafeFile
 
@@ -38,7 +39,7 @@ extension TrafficCommand {
                 return .failed
             }
             let store = try await workplace.store()
-            return try await workplace.holding(service, store, "traffic install") {
+            return try await workplace.desk().holding(service, store, "traffic install") {
                 _,
                 token throws(CommandFailure) in
                 for (balancer, installation) in missing {
@@ -102,28 +103,6 @@ extension TrafficCommand {
                 ),
                 ("remarks", .list(installation.remarks.map { .text($0) })),
             ])
-        }
-    }
-}
-
-extension FileChange {
-    /// As a unified diff; empty when nothing changes.
-    var diff: String { UnifiedDiff.text(before: before, after: after, path: path) }
-}
-
-extension CommandFailure {
-    /// What a balancer's error means for the command's end.
-    init(_ error: LoadBalancerError, at balancer: any LoadBalancer) {
-        self.init(Self.status(of: error), "\(balancer.name): \(error.message)")
-    }
-
-    static func status(of error: LoadBalancerError) -> ExitStatus {
-        switch error {
-        case .misconfigured, .rejected: .badInput
-        case .unreachable: .unavailable
-        case .forbidden: .forbidden
-        case .fenced: .held
-        case .drifted, .notInForce, .unknown: .failed
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Playbooks
 import StoreSQLite
@@ -22,163 +23,20 @@ extension TrafficCommand {
             guard workplace.confirm("Set the traffic of \(service.name) to \(split)?") else { return .failed }
             let store = try await workplace.store()
             let purpose = "traffic set \(self.split)"
-            return try await workplace.holding(service, store, purpose) {
+            return try await workplace.desk().holding(service, store, purpose) {
                 lease,
                 token throws(CommandFailure) in
                 let history = RunHistory(store: store, service: service.name)
-                let change = HandSetSplit(workplace: workplace, service: service, lease: lease, token: token)
-                return try await change.set(split, history, reason)
+                let change = HandSetSplit(
+                    desk: try workplace.desk(),
+                    service: service,
+                    lease: lease,
+                    token: token
+                )
+                try await change.set(split, history, reason)
+                workplace.printer.line("\(split)")
+                return .done
             }
         }
     }
-}
-
-/// A split that a person sets outside of any run.
-struct HandSetSplit {
-    let workplace: Workplace
-    let service: Service
-    let lease: Lease
-    let token: FencingToken
-
-    func set(
-        _ split: Split,
-        _ history: RunHistory,
-        _ reason: String?
-    ) async throws(CommandFailure) -> ExitStatus {
-        let refusal: BalancerFleet.Failure?
-        let latest = try await settled(history)
-        do throws(RunStoreError) {
-            let (run, plan) = try await journal(latest, history)
-            try await note("asked for \(split)", reason, in: run, history)
-            refusal = await route(split)
-            if let refusal {
-                try await note("failed: \(refusal.reason)", nil, in: run, history)
-            } else {
-                let facts = [Note.candidateTenths: "\(split.share(of: plan.candidate).tenths)"]
-                try await note("is \(split)", nil, in: run, history, facts)
-            }
-        } catch {
-            throw CommandFailure(error)
-        }
-        if let refusal { throw CommandFailure(refusal.isMisconfigured ? .badInput : .failed, refusal.reason) }
-        workplace.printer.line("\(split)")
-        return .done
-    }
-
-    /// The latest run; one that is not settled decides on the traffic itself.
-    private func settled(_ history: RunHistory) async throws(CommandFailure) -> RecordedRun? {
-        let latest: RecordedRun?
-        do throws(RunStoreError) {
-            latest = try await history.latest()
-        } catch {
-            throw CommandFailure(error)
-        }
-        guard let latest, !latest.state.isSettled else { return latest }
-        throw CommandFailure(
-            .failed,
-            """
-            run \(latest.record.id) (\(latest.record.version)) is not settled and decides on the traffic
-            Use `bgdeploy promote`, `bgdeploy abort` or `bgdeploy rollback`
-            """
-        )
-    }
-
-    private func route(_ split: Split) async -> BalancerFleet.Failure? {
-        do throws(BalancerFleet.Failure) {
-            try await service.fleet.route(split, token: token)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    /// The latest run's journal tells what was done by hand after it; a service without any gets one for that.
-    private func journal(
-        _ latest: RecordedRun?,
-        _ history: RunHistory
-    ) async throws(RunStoreError) -> (RunID, Plan) {
-        if let latest { return (latest.record.id, latest.state.plan) }
-        guard let version = Version(rawValue: "0-by-hand"), service.environmentNames.count == 2 else {
-            throw .unavailable("the playbook names no two environments")
-        }
-        let plan = Plan(
-            service: service.name,
-            version: version,
-            stable: service.environmentNames[0],
-            candidate: service.environmentNames[1],
-            phases: [],
-            playbookDigest: service.playbook.digest
-        )
-        let event = RunEvent(at: workplace.clock.now(), .started(plan: plan))
-        let run = RunID(
-            at: event.at,
-            random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max))
-        )
-        _ = try await history.store.open(
-            run,
-            event: event,
-            effects: [],
-            playbook: service.playbook.text,
-            lease: lease
-        )
-        return (run, plan)
-    }
-
-    private func note(
-        _ text: String,
-        _ reason: String?,
-        in run: RunID,
-        _ history: RunHistory,
-        _ facts: [String: String] = [:]
-    ) async throws(RunStoreError) {
-        let why = reason.map { ": \($0)" } ?? ""
-        let note = Note(
-            topic: Note.trafficSet,
-            text: "traffic set by \(workplace.actor): \(text)\(why)",
-            facts: facts
-        )
-        let event = RunEvent(at: workplace.clock.now(), .noted(note: note))
-        _ = try await history.store.append(event, effects: [], to: run, lease: lease)
-    }
-}
-
-extension Workplace {
-    /// Does `work` while holding the service's lease, with a token above every mark.
-    func holding<Value: Sendable>(
-        _ service: Service,
-        _ store: any RunStore,
-        _ purpose: String,
-        _ work: (Lease, FencingToken) async throws(CommandFailure) -> Value
-    ) async throws(CommandFailure) -> Value {
-        let mark = await service.fleet.highestMark()
-        let lease: Lease
-        do throws(RunStoreError) {
-            lease = try await store.acquireLease(
-                on: service.name,
-                for: ProcessIdentity.current(actor: actor, purpose: purpose),
-                takeover: .onlyIfFree,
-                floor: mark.token.counter,
-                at: clock.now()
-            )
-        } catch {
-            throw CommandFailure(error)
-        }
-        let result: Result<Value, CommandFailure>
-        do throws(CommandFailure) {
-            result = .success(
-                try await work(lease, FencingToken(epoch: mark.token.epoch, counter: lease.fence))
-            )
-        } catch {
-            result = .failure(error)
-        }
-        try? await store.release(lease)
-        return try result.get()
-    }
-}
-
-extension Note {
-    /// The topic of what `traffic set` notes.
-    static let trafficSet = "traffic set"
-    /// The fact under which the share of the run's candidate is noted, in tenths of a percent.
-    static let candidateTenths = "candidate_tenths"
 }

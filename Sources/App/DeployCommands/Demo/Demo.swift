@@ -1,5 +1,6 @@
 import ChildProcesses
 import DeployCore
+import DeployOperations
 import DeployPorts
 import Foundation
 import HTTPClient

@@ -1,3 +1,4 @@
+import DeployOperations
 import Foundation
 import Synchronization
 

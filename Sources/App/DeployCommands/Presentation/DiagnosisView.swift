@@ -1,3 +1,4 @@
+import DeployOperations
 import DatabaseDiagnosis
 
 /// Prints what is wrong with a database, the worst first.

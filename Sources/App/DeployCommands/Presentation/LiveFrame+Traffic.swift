@@ -1,5 +1,6 @@
 import DeployCore
 import DeployEngine
+import DeployOperations
 import TrafficJudgement
 
 /// Where the traffic is, how it does, and what the run waits for.
@@ -133,11 +134,6 @@ extension LiveFrame {
 }
 
 extension RunState {
-    /// People that have approved the gate at which the run stands.
-    var approvalCount: Int {
-        if case .forward(_, .steps(_, _, let approvals)) = stage { approvals.count } else { 0 }
-    }
-
     var isOnItsWay: Bool {
         if case .forward = stage { true } else { false }
     }

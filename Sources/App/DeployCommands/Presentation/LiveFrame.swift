@@ -1,4 +1,5 @@
 import DeployCore
+import DeployOperations
 
 /// One picture of a run, as lines that fit the terminal.
 struct LiveFrame {

@@ -1,3 +1,5 @@
+import DeployOperations
+
 /// One line of a live view: pieces of text with their colours, measured in cells of the terminal.
 struct LiveLine: Equatable, Sendable {
     struct Piece: Equatable, Sendable {

@@ -1,5 +1,6 @@
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 import Synchronization
 
@@ -74,11 +75,5 @@ extension Style {
         case .waits: self("…", .blue)
         case .tells: self("–", .faint)
         }
-    }
-}
-
-extension String {
-    func padded(to width: Int) -> String {
-        count >= width ? self : self + String(repeating: " ", count: width - count)
     }
 }

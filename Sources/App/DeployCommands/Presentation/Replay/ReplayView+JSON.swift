@@ -1,4 +1,5 @@
 import DeployCore
+import DeployOperations
 import DeployPorts
 import SequentialStatistics
 

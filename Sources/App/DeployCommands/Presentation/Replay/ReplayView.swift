@@ -1,4 +1,5 @@
 import DeployCore
+import DeployOperations
 import DeployPorts
 import SequentialStatistics
 import TrafficJudgement
@@ -192,22 +193,6 @@ extension Objection {
         case .belowEffect: "too small to go back for"
         case .recovered: "clean again"
         case .commonCause: "both environments are bad"
-        }
-    }
-}
-
-extension Metric {
-    /// What it tests, for a person.
-    func meaning(_ candidate: EnvironmentName, _ stable: EnvironmentName) -> String {
-        switch self {
-        case .relativeErrors: "\(candidate) fails more often than \(stable)"
-        case .absoluteErrors: "\(candidate) fails more often than the limit allows"
-        case .baselineErrors: "\(candidate) fails more often than \(stable) did in this run"
-        case .relativeLatency: "\(candidate) is slower than \(stable)"
-        case .baselineLatency: "\(candidate) is slower than \(stable) was in this run"
-        case .webSockets: "WebSocket handshakes fail more often with \(candidate)"
-        case .exceptions: "\(candidate) has more exceptions than \(stable)"
-        case .silence: "\(candidate) answers less than its share"
         }
     }
 }

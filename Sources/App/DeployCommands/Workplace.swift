@@ -1,0 +1,61 @@
+import DeployCore
+import DeployEngine
+import DeployOperations
+import DeployPorts
+import Foundation
+import Playbooks
+import StoreSQLite
+
+/// Finds and reads what the command line names.
+struct Workplace: Sendable {
+    let environment: [String: String]
+    let options: CommonOptions
+    let clock: any Timekeeper = SystemClock()
+
+    init(_ options: CommonOptions, environment: [String: String] = ProcessInfo.processInfo.environment) {
+        self.options = options
+        self.environment = environment
+    }
+
+    var playbookPath: String { options.playbook ?? environment["BGDEPLOY_PLAYBOOK"] ?? "bgdeploy.yml" }
+
+    var usesColor: Bool {
+        !options.noColor && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+            && isatty(STDOUT_FILENO) == 1
+    }
+
+    /// Who acts, for the journal: `BGDEPLOY_ACTOR`, or the login name at the host.
+    var actor: Actor {
+        if let name = environment["BGDEPLOY_ACTOR"], !name.isEmpty { return Actor(name) }
+        // The host's own name alone: Foundation's asks the resolver, which may be what is down.
+        var host = [CChar](repeating: 0, count: 256)
+        gethostname(&host, host.count - 1)
+        let bytes = host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+        return Actor("\(user)@\(String(decoding: bytes, as: UTF8.self))")
+    }
+
+    private var user: String {
+        if let name = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"] {
+            return name
+        }
+        guard let entry = getpwuid(getuid()) else { return "uid \(getuid())" }
+        return String(cString: entry.pointee.pw_name)
+    }
+
+    func state() throws(CommandFailure) -> StateLocation {
+        try StateLocation(
+            options.state ?? environment["BGDEPLOY_STATE"],
+            environment: environment,
+            isRoot: geteuid() == 0
+        )
+    }
+
+    func desk() throws(CommandFailure) -> Desk {
+        Desk(actor: actor, environment: environment, state: try state(), clock: clock)
+    }
+
+    /// As the playbook file says.
+    func service() throws(CommandFailure) -> Service { try Service(playbookAt: playbookPath, clock: clock) }
+
+    func store() async throws(CommandFailure) -> any RunStore { try await desk().store() }
+}

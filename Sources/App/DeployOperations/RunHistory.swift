@@ -1,0 +1,115 @@
+package import DeployCore
+package import DeployPorts
+
+/// One run as the journal tells it.
+package struct RecordedRun: Sendable {
+    package let record: RunRecord
+    package let entries: [JournalEntry]
+    package let state: RunState
+
+    /// When the last thing happened.
+    package var updatedAt: Timestamp { entries.last?.event.at ?? record.startedAt }
+    /// The split that the run, or `traffic set` after it, left behind; `nil` where that is not known.
+    package var settledSplit: Split? {
+        guard case .noted(let note) = entries.last?.event.kind, note.topic == Note.trafficSet else {
+            return state.settledSplit
+        }
+        guard let tenths = note.facts[Note.candidateTenths].flatMap({ Int($0) }) else { return nil }
+        return Percent(tenths: tenths).map { state.plan.split(candidate: Exposure($0)) }
+    }
+    /// What was noted in the run, oldest first.
+    package var notes: [Note] {
+        entries.compactMap { if case .noted(let note) = $0.event.kind { note } else { nil } }
+    }
+    package var lastEvent: Int { entries.last?.sequence ?? 0 }
+}
+
+/// Reads runs from the store and folds them.
+package struct RunHistory: Sendable {
+    package let store: any RunStore
+    package let service: String?
+
+    package init(store: any RunStore, service: String?) {
+        self.store = store
+        self.service = service
+    }
+
+    package func latest() async throws(RunStoreError) -> RecordedRun? {
+        guard let record = try await store.runs(of: service, limit: 1).first else { return nil }
+        return try await recorded(record)
+    }
+
+    /// By identity, or the latest without one.
+    package func run(_ identity: String?) async throws(CommandFailure) -> RecordedRun {
+        do throws(RunStoreError) {
+            if let identity {
+                guard let record = try await store.run(identity) else {
+                    throw .unavailable("there is no run \(identity); `bgdeploy history` lists the runs")
+                }
+                return try await recorded(record)
+            }
+            guard let latest = try await latest() else {
+                throw .unavailable("no run of \(service ?? "any service") is on record")
+            }
+            return latest
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    package func recorded(_ record: RunRecord) async throws(RunStoreError) -> RecordedRun {
+        let entries = try await store.entries(of: record.id, after: 0)
+        guard let state = Reducer.fold(entries.map(\.event)) else {
+            throw .unreadable(
+                "run \(record.id) has no first event; check the journal with `bgdeploy audit verify`"
+            )
+        }
+        try checkIntents(entries, of: record)
+        return RecordedRun(record: record, entries: entries, state: state)
+    }
+
+    /// The journal's intents must be what this version would have begun: a run that another version of the rules
+    /// wrote is not gone on with.
+    private func checkIntents(_ entries: [JournalEntry], of record: RunRecord) throws(RunStoreError) {
+        var state: RunState?
+        for entry in entries {
+            if case .started(let plan) = entry.event.kind, state == nil { state = RunState(plan: plan) }
+            guard let before = state else { continue }
+            let transition = Reducer.step(before, entry.event)
+            guard transition.effects == entry.effects else {
+                throw .unreadable(
+                    """
+                    run \(record.id) was written by another version of bgdeploy, which decides otherwise at event \
+                    \(entry.sequence): go on with that version, or take the traffic back
+                    """
+                )
+            }
+            state = transition.state
+        }
+    }
+
+    /// The runs before `run` in which its stable environment was stable already, newest first.
+    package func attempts(before run: RecordedRun) async throws(RunStoreError) -> [RecordedRun] {
+        var found: [RecordedRun] = []
+        for record in try await store.runs(of: service, limit: 20) where record.id < run.record.id {
+            let earlier = try await recorded(record)
+            guard earlier.state.plan.stable == run.state.plan.stable else { break }
+            found.append(earlier)
+        }
+        return found
+    }
+
+    /// The version that `environment` runs, as far as released runs tell.
+    package func version(of environment: EnvironmentName) async throws(RunStoreError) -> Version? {
+        for record in try await store.runs(of: service, limit: 20) {
+            let run = try await recorded(record)
+            if run.state.plan.candidate == environment, case .released = run.state.stage {
+                return run.state.plan.version
+            }
+            if run.state.plan.stable == environment, let previous = run.state.plan.previousVersion {
+                return previous
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,383 @@
+import ChildProcesses
+package import DeployCore
+package import DeployEngine
+package import DeployPorts
+import Foundation
+package import Playbooks
+import StoreSQLite
+
+/// Begins runs, takes them over, and drives them to their end in this process.
+package struct RunSession: Sendable {
+    package let desk: Desk
+    package let store: any RunStore
+    package let observer: any RunObserver
+    /// Each asks the run to leave.
+    package let stops: AsyncStream<Void>
+    package var leavesAtGates = false
+    package var runsFollowUps = false
+
+    package init(
+        desk: Desk,
+        store: any RunStore,
+        observer: any RunObserver,
+        stops: AsyncStream<Void>,
+        leavesAtGates: Bool = false,
+        runsFollowUps: Bool = false
+    ) {
+        self.desk = desk
+        self.store = store
+        self.observer = observer
+        self.stops = stops
+        self.leavesAtGates = leavesAtGates
+        self.runsFollowUps = runsFollowUps
+    }
+
+    private var clock: any Timekeeper { desk.clock }
+
+    // MARK: beginning
+
+    /// Deploys `version`: the environment that is not live becomes it.
+    package func begin(
+        _ version: Version,
+        of service: Service,
+        strategy: Playbook.Strategy?
+    ) async throws(CommandFailure)
+        -> RunEnd
+    {
+        try await refuseIfUnsettled(service, version)
+        let mark = await service.fleet.highestMark()
+        let lease = try await acquire(
+            service.name,
+            purpose: "run \(version)",
+            mark.token.counter,
+            .onlyIfFree
+        )
+        do throws(CommandFailure) {
+            let frozen = try await freeze(version, of: service, strategy: strategy)
+            var random = SystemRandomNumberGenerator()
+            let run = RunID(
+                at: clock.now(),
+                random: (random.next(), UInt16.random(in: .min ... .max, using: &random))
+            )
+            let surroundings = try await surroundings(service, frozen, run: run)
+            let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
+            var plan = frozen.plan
+            plan.epoch = mark.token.epoch
+            return await orchestrator.start(
+                plan,
+                playbook: service.playbook.text,
+                stops: stops
+            )
+        } catch {
+            try? await store.release(lease)
+            throw error
+        }
+    }
+
+    /// What a run of `version` would be, from what is observed now.
+    package func freeze(
+        _ version: Version,
+        of service: Service,
+        strategy: Playbook.Strategy?
+    ) async throws(CommandFailure) -> FrozenPlan {
+        let split = try await service.observedSplit()
+        guard let stable = split.live else {
+            throw CommandFailure(
+                .failed,
+                """
+                the traffic of \(service.name) is divided (\(split)) and no run is under way
+                Say which environment is to keep it first: bgdeploy traffic set \(split.environments[0])=100
+                """
+            )
+        }
+        let history = RunHistory(store: store, service: service.name)
+        let previous = try? await history.version(of: stable)
+        return Self.frozen(
+            service,
+            version: version,
+            previous: previous,
+            stable: stable,
+            strategy: strategy
+        )
+    }
+
+    package static func frozen(
+        _ service: Service,
+        version: Version,
+        previous: Version?,
+        stable: EnvironmentName,
+        strategy: Playbook.Strategy?
+    ) -> FrozenPlan {
+        var playbook = service.playbook
+        if let strategy { playbook.strategy = strategy }
+        return playbook.plan(
+            version: version,
+            previousVersion: previous,
+            stable: stable,
+            candidate: service.environment(other: stable)
+        )
+    }
+
+    private func refuseIfUnsettled(_ service: Service, _ version: Version) async throws(CommandFailure) {
+        let latest: RecordedRun?
+        do throws(RunStoreError) {
+            if let lease = try await store.lease(on: service.name),
+                ProcessIdentity.isAlive(lease.holder) == true
+            {
+                throw .held(lease)
+            }
+            latest = try await RunHistory(store: store, service: service.name).latest()
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let latest, !latest.state.isSettled else { return }
+        throw CommandFailure(
+            .held,
+            """
+            run \(latest.record.id) of \(service.name) (\(latest.record.version)) \
+            \(latest.state.isAtRest ? "waits" : "was interrupted") and is not settled: \(latest.state.split)
+            Go on with it: bgdeploy resume        Take it back: bgdeploy rollback
+            """
+        )
+    }
+
+    // MARK: taking over
+
+    /// Goes on with `recorded`, obeying `command` first.
+    package func takeOver(
+        _ recorded: RecordedRun,
+        _ current: Service,
+        obeying command: PostedCommand?,
+        _ takeover: Takeover
+    ) async throws(CommandFailure) -> RunEnd {
+        let (service, frozen) = try await thaw(recorded, current)
+        let mark = await service.fleet.highestMark()
+        let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
+        let lease = try await acquire(service.name, purpose: purpose, mark.token.counter, takeover)
+        // What others wrote until the lease was ours.
+        let now = try await releasing(lease) { () async throws(CommandFailure) in
+            try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue)
+        }
+        let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
+        do throws(BalancerFleet.Failure) {
+            for unreached in try await service.fleet.raiseMarks(to: token) {
+                observer.output(
+                    "not reached, and so not fenced: \(unreached)",
+                    of: StepID(rawValue: "takeover")
+                )
+            }
+        } catch {
+            try? await store.release(lease)
+            throw CommandFailure(.held, error.reason)
+        }
+        let (order, surroundings) = try await releasing(lease) { () async throws(CommandFailure) in
+            let order = command == nil ? try await orders(mark, now.state, service) : command
+            return (
+                order,
+                try await self.surroundings(
+                    service,
+                    frozen,
+                    run: recorded.record.id,
+                    earlier: now.notes,
+                    isWayBack: order?.command.isWayBack == true
+                )
+            )
+        }
+        let orchestrator = Orchestrator(
+            surroundings,
+            run: recorded.record.id,
+            lease: lease,
+            epoch: mark.token.epoch
+        )
+        return await orchestrator.resume(now.state, obeying: order, stops: stops)
+    }
+
+    /// What a resumed run is told first, by looking at the world.
+    private func orders(
+        _ mark: BalancerMark,
+        _ state: RunState,
+        _ service: Service
+    ) async throws(CommandFailure) -> PostedCommand? {
+        var seen: [(name: String, split: Split?)] = []
+        if TakeoverOrder.looksAtTraffic(state, mark) {
+            do throws(BalancerFleet.Failure) {
+                seen = try await service.fleet.splits()
+            } catch {
+                throw CommandFailure(error.isMisconfigured ? .badInput : .unavailable, error.reason)
+            }
+        }
+        do throws(TakeoverOrder.Unexplained) {
+            return try TakeoverOrder.first(
+                for: state,
+                mark,
+                seen: seen,
+                resumedBy: desk.actor,
+                at: clock.now()
+            )
+        } catch {
+            throw CommandFailure(.failed, error.message)
+        }
+    }
+
+    /// The run's own playbook, frozen when it began, and its steps as this version makes them.
+    private func thaw(
+        _ recorded: RecordedRun,
+        _ current: Service
+    ) async throws(CommandFailure) -> (Service, FrozenPlan) {
+        let text: String
+        do throws(RunStoreError) {
+            text = try await store.playbook(of: recorded.record.id)
+        } catch {
+            throw CommandFailure(error)
+        }
+        let service = try Service(text: Array(text.utf8), path: current.playbook.path, clock: clock)
+        let plan = recorded.state.plan
+        let frozen = Self.frozen(
+            service,
+            version: plan.version,
+            previous: plan.previousVersion,
+            stable: plan.stable,
+            strategy: plan.strategy(of: service.playbook)
+        )
+        return (service, frozen)
+    }
+
+    // MARK: parts
+
+    /// Does `work`, and gives the lease back when it fails.
+    private func releasing<Value>(
+        _ lease: Lease,
+        _ work: () async throws(CommandFailure) -> Value
+    ) async throws(CommandFailure) -> Value {
+        do throws(CommandFailure) {
+            return try await work()
+        } catch {
+            try? await store.release(lease)
+            throw error
+        }
+    }
+
+    private func acquire(
+        _ service: String,
+        purpose: String,
+        _ floor: Int,
+        _ takeover: Takeover
+    ) async throws(CommandFailure) -> Lease {
+        let holder = ProcessIdentity.current(actor: desk.actor, purpose: purpose)
+        do throws(RunStoreError) {
+            return try await store.acquireLease(
+                on: service,
+                for: holder,
+                takeover: takeover,
+                floor: floor,
+                at: clock.now()
+            )
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    /// `isWayBack`: a secret that cannot be had must not keep users from the old version.
+    ///
+    /// Only the steps that need it will fail.
+    private func surroundings(
+        _ service: Service,
+        _ frozen: FrozenPlan,
+        run: RunID,
+        earlier: [Note] = [],
+        isWayBack: Bool = false
+    ) async throws(CommandFailure) -> RunSurroundings {
+        let playbook = service.playbook
+        var values = Values()
+        var gauges: [String: any Gauge] = [:]
+        var connections: (any Gauge)?
+        do throws(CommandFailure) {
+            values = try await Self.values(of: playbook, frozen.plan, run, desk)
+            gauges = try Catalogue.gauges(of: playbook, values)
+            connections = try Catalogue.connections(of: playbook, values)
+        } catch {
+            guard isWayBack else { throw error }
+        }
+        let redactor = Redactor(secrets: values.secrets.values)
+        var surroundings = RunSurroundings(
+            store: store,
+            fleet: service.fleet,
+            watcher: TrafficWatcher(
+                plan: frozen.plan,
+                sources: playbook.balancers.compactMap(\.source),
+                gauges: gauges,
+                probes: Catalogue.probes(of: playbook),
+                rules: playbook.monitor.rules,
+                settings: playbook.judgeSettings,
+                earlier: earlier,
+                clock: clock,
+                observer: observer
+            ),
+            connectionsGauge: connections,
+            actions: frozen.actions,
+            policies: frozen.policies,
+            values: values,
+            folders: StepFolders(root: desk.state.runs),
+            clock: clock,
+            observer: observer,
+            mask: { redactor.masked($0) },
+            leavesAtGates: leavesAtGates
+        )
+        surroundings.runsFollowUps = runsFollowUps
+        return surroundings
+    }
+}
+
+extension RunSession {
+    private static func values(
+        of playbook: Playbook,
+        _ plan: Plan,
+        _ run: RunID,
+        _ desk: Desk
+    ) async throws(CommandFailure) -> Values {
+        do throws(PlaybookError) {
+            return try await playbook.values(for: plan, run: run, environment: desk.environment)
+        } catch {
+            throw CommandFailure(.badInput, error.description)
+        }
+    }
+}
+
+extension Command {
+    package var isWayBack: Bool {
+        switch self {
+        case .abort, .rollback: true
+        case .approve, .pause, .proceed, .promote: false
+        }
+    }
+
+    /// As it is typed.
+    package var word: String {
+        switch self {
+        case .approve: "approve"
+        case .pause: "pause"
+        case .proceed: "resume"
+        case .promote: "promote"
+        case .abort: "abort"
+        case .rollback: "rollback"
+        }
+    }
+}
+
+extension Plan {
+    /// The strategy that the plan was frozen with, which the command line may have chosen; what a plan does not
+    /// say is as `playbook` has it.
+    package func strategy(of playbook: Playbook) -> Playbook.Strategy? {
+        for case .shift(let phase) in phases {
+            return Playbook.Strategy(
+                shares: phase.shares,
+                hold: phase.hold,
+                endsEarly: playbook.strategy.endsEarly,
+                requiresEvidence: playbook.strategy.requiresEvidence,
+                hasChosenUsers: phase.chosenUsers == true,
+                holdback: phase.holdback
+            )
+        }
+        return nil
+    }
+}

@@ -1,0 +1,44 @@
+package import DeployCore
+import DeployPorts
+package import Playbooks
+
+/// What a person chooses for a run, read from text.
+extension Service {
+    package func version(_ text: String) throws(CommandFailure) -> Version {
+        do throws(VersionRefused) {
+            return try playbook.version(text)
+        } catch {
+            throw CommandFailure(.usage, error.description)
+        }
+    }
+
+    /// `instant`, or rising shares; the last one, 100 %, may be left out.
+    ///
+    /// What the text does not say is as the playbook has it.
+    package func strategy(_ text: String) throws(CommandFailure) -> Playbook.Strategy {
+        let planned = playbook.strategy
+        if text == "instant" { return .instant }
+        var shares: [Percent] = []
+        for part in text.split(separator: ",") {
+            let word = part.hasSuffix("%") ? String(part) : "\(part)%"
+            guard let share = Percent(playbook: word), share > shares.last ?? .zero else {
+                throw CommandFailure(
+                    .usage,
+                    "--strategy: expected `instant` or rising shares such as 10%,50%,100%, found `\(text)`"
+                )
+            }
+            shares.append(share)
+        }
+        if shares.last != .full { shares.append(.full) }
+        // The playbook may know no hold, being instant itself; a canary that nobody watches would be none.
+        let isCanary = planned.shares.count > 1
+        let byDefault = Playbook.Strategy.defaultHoldback(of: shares)
+        return Playbook.Strategy(
+            shares: shares,
+            hold: planned.hold > .zero ? planned.hold : .minutes(10),
+            endsEarly: planned.endsEarly || !isCanary,
+            requiresEvidence: planned.requiresEvidence,
+            holdback: isCanary && planned.holdback == nil ? nil : byDefault.map { planned.holdback ?? $0 }
+        )
+    }
+}

@@ -1,0 +1,41 @@
+package import DeployCore
+package import DeployPorts
+import Foundation
+
+/// Artifacts of steps, below the state folder: `runs/RUN/PHASE-STEP/ATTEMPT`, only ours to read.
+package struct StepFolders: AttemptFolders {
+    package let root: String
+
+    package func latestAttempt(of step: StepID, in run: RunID) -> Int? {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: folder(of: step, in: run))
+        return names?.compactMap { Int($0) }.max()
+    }
+
+    package func path(of attempt: Int, of step: StepID, in run: RunID) -> String {
+        folder(of: step, in: run) + "/\(attempt)"
+    }
+
+    package func begin(_ attempt: Int, of step: StepID, in run: RunID) throws(StepFailure) -> String {
+        let path = path(of: attempt, of: step, in: run)
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw StepFailure("no folder for the step's output at \(path): \(error.localizedDescription)")
+        }
+        // The folder is the record that the attempt was begun, so it must outlive a power cut.
+        let descriptor = open(folder(of: step, in: run), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor >= 0 {
+            fsync(descriptor)
+            close(descriptor)
+        }
+        return path
+    }
+
+    private func folder(of step: StepID, in run: RunID) -> String {
+        "\(root)/\(run)/\(step.rawValue.replacingOccurrences(of: "/", with: "-"))"
+    }
+}
