@@ -23,7 +23,7 @@ enum Layer: String {
         case .sharedDrivers: [.core, .plumbing, .ports]
         case .drivers: [.core, .plumbing, .ports, .sharedDrivers]
         case .engine: [.core, .ports]
-        case .app: [.app, .core, .plumbing, .ports, .drivers, .engine]
+        case .app: [.app, .core, .plumbing, .ports, .sharedDrivers, .drivers, .engine]
         }
     }
 }
@@ -51,9 +51,12 @@ let layers: [String: Layer] = [
     "SafeFile": .plumbing,
     "UnixSocket": .plumbing,
     "ChildProcesses": .plumbing,
+    "SecureShell": .plumbing,
     "BalancerFiles": .sharedDrivers,
+    "JournalFormat": .sharedDrivers,
     "NginxDriver": .drivers,
     "HAProxyDriver": .drivers,
+    "RemoteHosts": .drivers,
     "Checks": .drivers,
     "Commands": .drivers,
     "Load": .drivers,
@@ -62,9 +65,13 @@ let layers: [String: Layer] = [
     "Backups": .drivers,
     "DatabaseDiagnosis": .drivers,
     "StoreSQLite": .drivers,
+    "StorePostgres": .drivers,
+    "TimeZones": .drivers,
+    "Notifiers": .drivers,
     "Playbooks": .drivers,
     "DeployEngine": .engine,
     "DeployOperations": .app,
+    "DeployServer": .app,
     "DeployCommands": .app,
     "bgdeploy": .app,
     "DeployTestKit": .testKit,
@@ -144,6 +151,14 @@ let demoAppProducts: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
 ]
+let serverProducts: [Target.Dependency] = [
+    .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "Logging", package: "swift-log"),
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+]
 let loadProducts: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
@@ -151,6 +166,7 @@ let loadProducts: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "Histogram", package: "hdrhistogram-swift"),
 ]
+let swiftLog = Target.Dependency.product(name: "Logging", package: "swift-log")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
 let package = Package(
@@ -200,6 +216,7 @@ let package = Package(
         module("SafeFile", imports: ["CLibcrypto"]),
         module("UnixSocket"),
         module("ChildProcesses", imports: ["CSpawn"]),
+        module("SecureShell", imports: ["ChildProcesses"]),
         // Drivers: how each kind of thing is done.
         module("BalancerFiles", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
         module(
@@ -228,7 +245,13 @@ let package = Package(
             "Load",
             imports: ["DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "LoadClient", "SafeFile"]
         ),
-        module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses"]),
+        module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SecureShell"]),
+        module(
+            "RemoteHosts",
+            imports: [
+                "DeployCore", "DeployPorts", "TrafficJudgement", "ChildProcesses", "SecureShell", "SafeFile",
+            ]
+        ),
         module(
             "MetricSources",
             imports: [
@@ -248,7 +271,21 @@ let package = Package(
             imports: ["DeployCore", "DeployPorts", "CSpawn", "ChildProcesses", "SafeFile", "PostgresClient"]
         ),
         module("DatabaseDiagnosis", imports: ["PostgresClient"]),
-        module("StoreSQLite", imports: ["DeployCore", "DeployPorts", "SafeFile"], products: [grdb]),
+        module("JournalFormat", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
+        module(
+            "StoreSQLite",
+            imports: ["DeployCore", "DeployPorts", "JournalFormat", "SafeFile"],
+            products: [grdb]
+        ),
+        module(
+            "StorePostgres",
+            imports: ["DeployCore", "DeployPorts", "JournalFormat", "PostgresClient", "SafeFile"]
+        ),
+        module("TimeZones", imports: ["DeployCore", "DeployPorts"]),
+        module(
+            "Notifiers",
+            imports: ["DeployCore", "DeployPorts", "HTTPClient", "CLibcrypto", "ChildProcesses"]
+        ),
         module(
             "Playbooks",
             imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "SafeFile", "ChildProcesses"],
@@ -262,19 +299,33 @@ let package = Package(
             imports: [
                 "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
                 "NginxDriver", "HAProxyDriver", "Checks", "Load", "Commands", "MetricSources", "StoreSQLite",
-                "Playbooks", "Migrations", "Backups", "ChildProcesses", "SafeFile", "HTTPClient",
-            ]
+                "StorePostgres", "JournalFormat",
+                "Notifiers", "Playbooks", "Migrations", "Backups", "ChildProcesses", "SafeFile", "HTTPClient",
+                "RemoteHosts", "SecureShell", "TimeZones",
+            ],
+            products: [swiftLog]
+        ),
+        // HTTP: the API and the dashboard.
+        module(
+            "DeployServer",
+            imports: [
+                "DeployOperations", "DeployCore", "DeployPorts", "DeployEngine", "JournalFormat",
+                "TrafficJudgement",
+                "SafeFile", "CLibcrypto", "Notifiers",
+            ],
+            products: serverProducts
         ),
         module(
             "DeployCommands",
             imports: [
-                "DeployOperations",
+                "DeployOperations", "DeployServer",
                 "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
-                "NginxDriver", "HAProxyDriver", "MetricSources", "StoreSQLite", "Playbooks", "SafeFile",
+                "NginxDriver", "HAProxyDriver", "MetricSources", "StoreSQLite", "JournalFormat", "Playbooks",
+                "SafeFile",
                 "ChildProcesses", "HTTPClient", "NginxConfig", "HAProxyConfig", "MigrationVerdicts",
-                "Migrations", "Backups", "DatabaseDiagnosis",
+                "Migrations", "Backups", "DatabaseDiagnosis", "RemoteHosts",
             ],
-            products: [argumentParser]
+            products: [argumentParser, swiftLog]
         ),
         module("bgdeploy", imports: ["DeployCommands", "ChildProcesses"], products: [argumentParser]),
         // An app to release: what the demo and the tutorial deploy.
@@ -290,6 +341,14 @@ let package = Package(
             name: "supervisor-fixture",
             dependencies: ["ChildProcesses"],
             path: "Tests/SupervisorFixture",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "balancer-host-fixture",
+            dependencies: [
+                "RemoteHosts", "NginxDriver", "HAProxyDriver", "MetricSources", "DeployPorts", "DeployCore",
+            ],
+            path: "Tests/BalancerHostFixture",
             swiftSettings: strict
         ),
         support("BalancerLab", of: ["DeployCore", "DeployPorts", "SafeFile"]),
@@ -360,6 +419,15 @@ let package = Package(
             of: ["Commands", "StepLab", "ChildProcesses", "DeployCore", "DeployPorts", "supervisor-fixture"]
         ),
         tests(
+            "RemoteHostsTests",
+            of: [
+                "RemoteHosts", "SecureShell", "ChildProcesses", "Commands", "SafeFile", "DeployCore",
+                "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver", "HAProxyDriver",
+                "MetricSources", "DeployTestKit", "BalancerLab", "StepLab", "balancer-host-fixture",
+                "supervisor-fixture",
+            ]
+        ),
+        tests(
             "MetricSourcesTests",
             of: [
                 "MetricSources", "TrafficJudgement", "DeployPorts", "DeployCore", "UnixSocket", "HTTPClient",
@@ -367,9 +435,21 @@ let package = Package(
         ),
         tests(
             "StoreSQLiteTests",
-            of: ["StoreSQLite", "DeployCore", "DeployPorts", "DeployTestKit", "SafeFile"],
+            of: ["StoreSQLite", "JournalFormat", "DeployCore", "DeployPorts", "DeployTestKit", "SafeFile"],
             products: [grdb],
             exclude: ["Golden"]
+        ),
+        tests(
+            "StorePostgresTests",
+            of: [
+                "StorePostgres", "StoreSQLite", "JournalFormat", "DeployCore", "DeployPorts", "DeployTestKit",
+                "PostgresClient", "SafeFile", "ServiceLab",
+            ]
+        ),
+        tests("TimeZonesTests", of: ["TimeZones", "DeployCore", "DeployPorts"]),
+        tests(
+            "NotifiersTests",
+            of: ["Notifiers", "DeployCore", "DeployPorts", "DeployTestKit", "HTTPClient", "ServiceLab"]
         ),
         tests(
             "PlaybooksTests",
@@ -378,6 +458,18 @@ let package = Package(
         tests(
             "DeployOperationsTests",
             of: ["DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "Playbooks"]
+        ),
+        tests(
+            "DeployServerTests",
+            of: [
+                "DeployServer", "DeployOperations", "DeployEngine", "DeployPorts", "DeployCore",
+                "DeployTestKit",
+                "TrafficJudgement", "SafeFile", "HTTPClient",
+            ],
+            products: serverProducts + [
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]
         ),
         tests(
             "DeployCommandsTests",

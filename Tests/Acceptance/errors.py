@@ -572,6 +572,65 @@ def approvals():
         assert digest(lb["config"]) == before and lab.shares(lb, 40) == BLUE
 
 
+def windows():
+    """A closed window is waited for, over a restart too; whoever goes through it is on record; rollbacks wait for none."""
+    year = time.gmtime().tm_year
+    closed = {"freeze": [f"{year}-01-01..{year + 1}-12-31"]}
+    with Lab() as lab:
+        lb = lab.haproxy()
+        lab.playbook([lb], {"monitor": {"for": "1s"}, "validate": [{"window": dict(closed, then="stop")}]})
+        before = digest(lb["config"])
+        expect(lab.command("run", "v2.5.0", "--yes"), 1, "closed", "--override-window")
+        assert digest(lb["config"]) == before and lab.shares(lb, 40) == BLUE
+        expect(lab.command("run", "v2.5.0", "--yes", "--override-window"), 64, "--reason")
+        plan = json.loads(lab.command("plan", "v2.5.0", "--output", "json").stdout)
+        step = [s for p in plan["phases"] for s in p.get("steps", []) if "isOpen" in s][0]
+        assert step["isOpen"] is False and step["opens"] is None, step
+        expect(lab.command("run", "v2.5.0", "--yes", "--override-window", "--reason", "cannot pay", env={"BGDEPLOY_ACTOR": "ann"}), 0)
+        events = lab.command("events").stdout
+        assert "gone through by ann: cannot pay" in events, events
+        expect(lab.command("rollback", "--yes"), 0)
+        assert lab.shares(lb, 40) == BLUE
+    with Lab() as lab:
+        # Open in every minute of the day but the one that is closed now.
+        lb = lab.haproxy()
+        now = time.gmtime()
+        opens = (now.tm_hour * 60 + now.tm_min + 1) % 1440
+        hours = f"{opens // 60:02}:{opens % 60:02}-{(opens + 1439) % 1440 // 60:02}:{(opens + 1439) % 1440 % 60:02}"
+        lab.playbook([lb], {"monitor": {"for": "1s"}, "preflight": [{"window": {"only": [hours]}}]})
+        p = lab.command("run", "v2.5.0", "--yes", wait=False)
+        in_state(lab, lambda s: s["state"] in ("waiting", "succeeded"))
+        state = status(lab)
+        if state["state"] == "waiting":
+            assert state["waitingFor"]["kind"] == "window" and state["nextTask"]["kind"] == "window", state
+            p.kill()
+            p.wait()
+            expect(lab.command("resume", "--yes", timeout=90), 0)
+        else:
+            end(p, 20)
+        assert lab.shares(lb, 40) == GREEN
+
+
+def retirement():
+    """What nobody uses goes out of service, and users are not put back to it until a version is brought to it again."""
+    with Lab() as lab:
+        lb = lab.haproxy()
+        stop = [{"run": ["sh", "-c", f"echo $0 >>{lab.dir}/stopped", "${stable}"]}]
+        lab.playbook([lb], {"monitor": {"for": "1s"}, "afterwards": [{"retire": {"after": "1h", "do": stop}}]})
+        assert lab.command("run", "v2.5.0", "--yes").returncode == 0
+        assert status(lab)["nextTask"]["kind"] == "retirement" and status(lab)["retiredAt"] is None
+        expect(lab.command("retire", "--yes"), 77, "is kept until", "--now")
+        assert not (lab.dir / "stopped").exists()
+        expect(lab.command("retire", "--yes", "--now", "--reason", "cheaper"), 0, "out of service")
+        assert (lab.dir / "stopped").read_text() == "blue\n"
+        expect(lab.command("retire", "--yes", "--now"), 77, "out of service")
+        expect(lab.command("rollback", "--yes"), 77, "out of service", "bgdeploy run")
+        assert lab.shares(lb, 40) == GREEN
+        assert lab.command("run", "v2.4.5", "--yes").returncode == 0 and lab.shares(lb, 40) == BLUE
+        expect(lab.command("rollback", "--yes"), 0)
+        assert lab.shares(lb, 40) == GREEN
+
+
 # -- the emergency way back ------------------------------------------------------------------------------------------------
 
 def emergency_with_haproxy_and_both():
@@ -651,5 +710,5 @@ if __name__ == "__main__":
           haproxy_socket_without_admin, haproxy_socket_is_missing, names_that_are_not_there, file_edited_during_the_run,
           candidate_refuses_from_the_start, candidate_dies_between_validation_and_switch, health_endpoint_hangs, what_is_missing_is_named,
           signals_in_each_wait, second_signal_leaves_at_once, killed_at_random_instants, rollback_takes_a_run_over, abort_stops_and_goes_back,
-          pause_and_promote, approvals, emergency_with_haproxy_and_both, emergency_without_a_mark, resume_keeps_what_the_rollback_script_did,
+          pause_and_promote, approvals, windows, retirement, emergency_with_haproxy_and_both, emergency_without_a_mark, resume_keeps_what_the_rollback_script_did,
           emergency_after_a_rollback_stays_there, follow_ups_that_are_due_run_on_resume])

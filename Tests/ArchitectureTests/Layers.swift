@@ -11,7 +11,7 @@ enum Layers {
         "Drivers/Shared": ["Core", "Plumbing", "Ports"],
         "Drivers": ["Core", "Plumbing", "Ports", "Drivers/Shared"],
         "Engine": ["Core", "Ports"],
-        "App": ["App", "Core", "Plumbing", "Ports", "Drivers", "Engine"],
+        "App": ["App", "Core", "Plumbing", "Ports", "Drivers/Shared", "Drivers", "Engine"],
     ]
 
     /// What comes with the toolchain, by the layers that may use it.
@@ -30,11 +30,17 @@ enum Layers {
         "Yams": ["Playbooks"],
         "GRDB": ["StoreSQLite"],
         "ArgumentParser": ["DeployCommands", "bgdeploy"],
-        "NIOCore": ["LoadClient"],
+        "NIOCore": ["LoadClient", "DeployServer"],
         "NIOPosix": ["LoadClient"],
         "NIOHTTP1": ["LoadClient"],
         "NIOSSL": ["LoadClient"],
         "Histogram": ["LoadClient"],
+        "Hummingbird": ["DeployServer"],
+        "HummingbirdCore": ["DeployServer"],
+        "HTTPTypes": ["DeployServer"],
+        "ServiceLifecycle": ["DeployServer"],
+        "UnixSignals": ["DeployServer"],
+        "Logging": ["DeployOperations", "DeployServer", "DeployCommands"],
     ]
 
     /// Why `file` may not import `name`; `nil` when it may.

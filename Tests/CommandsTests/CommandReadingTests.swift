@@ -49,9 +49,11 @@ struct CommandReadingTests {
             .map([.init(key: key, keyPosition: .unknown, value: .text("x"))], position: .unknown)
         }
         let run = Parameter.texts(["x"])
-        #expect(
-            try problems("run", run, sibling("on", .text("ssh://h"))).first?.contains("not available") == true
-        )
+        #expect(try problems("run", run, sibling("on", .text("ssh://deploy@h:2222"))).isEmpty)
+        let list = try problems("run", run, sibling("on", .texts(["ssh://h"])))
+        #expect(list == ["`on` must be a host, found a list"])
+        let mistaken = try problems("run", run, sibling("on", .text("ssh://-oProxyCommand=x")))
+        #expect(mistaken.first?.contains("is no host in") == true)
         #expect(try problems("run", run, sibling("env", .text("A=b"))).count == 1)
         #expect(try problems("run", run, sibling("env", env("1A"))).count == 1)
         #expect(try problems("run", run, sibling("env", env("BGDEPLOY_RUN"))).count == 1)

@@ -28,29 +28,40 @@ struct SurroundingsTests {
     // MARK: state
 
     @Test func `the state store is where it was said, or where such files belong`() throws {
-        #expect(try StateLocation(nil, environment: [:], isRoot: true).file == "/var/lib/bgdeploy/state.db")
+        let byDefault = try StateLocation(nil, environment: [:], isRoot: true)
+        #expect(byDefault.journal == .sqlite("/var/lib/bgdeploy/state.db"))
         let home = ["HOME": "/home/ana"]
         #expect(
-            try StateLocation(nil, environment: home, isRoot: false).file
-                == "/home/ana/.local/state/bgdeploy/state.db"
+            try StateLocation(nil, environment: home, isRoot: false).journal
+                == .sqlite("/home/ana/.local/state/bgdeploy/state.db")
         )
         let xdg = ["HOME": "/home/ana", "XDG_STATE_HOME": "/var/state"]
         #expect(
-            try StateLocation(nil, environment: xdg, isRoot: false).file == "/var/state/bgdeploy/state.db"
+            try StateLocation(nil, environment: xdg, isRoot: false).journal
+                == .sqlite("/var/state/bgdeploy/state.db")
         )
         let relative = ["HOME": "/home/ana", "XDG_STATE_HOME": "state"]
         #expect(
-            try StateLocation(nil, environment: relative, isRoot: false).file
-                == "/home/ana/.local/state/bgdeploy/state.db"
+            try StateLocation(nil, environment: relative, isRoot: false).journal
+                == .sqlite("/home/ana/.local/state/bgdeploy/state.db")
         )
         let named = try StateLocation("sqlite:/srv/deploy/s.db", environment: [:], isRoot: true)
-        #expect(named.file == "/srv/deploy/s.db")
+        #expect(named.journal == .sqlite("/srv/deploy/s.db"))
         #expect(named.runs == "/srv/deploy/runs")
-        #expect(try StateLocation("sqlite:s.db", environment: [:], isRoot: true).file.hasSuffix("/s.db"))
-        #expect(try StateLocation("sqlite:s.db", environment: [:], isRoot: true).file.hasPrefix("/"))
+        let beside = try StateLocation("sqlite:s.db", environment: [:], isRoot: true)
+        guard case .sqlite(let path) = beside.journal else { throw StepFailure("a file is expected") }
+        #expect(path.hasSuffix("/s.db"))
+        #expect(path.hasPrefix("/"))
     }
 
-    @Test(arguments: ["postgresql://db/x", "sqlite:", "/tmp/s.db", ""])
+    @Test func `a database is a state store, and the artifacts stay on this host`() throws {
+        let url = "postgresql://deploy:secret@db1,db2/bgdeploy"
+        let location = try StateLocation(url, environment: ["HOME": "/home/ana"], isRoot: false)
+        #expect(location.journal == .postgres(url))
+        #expect(location.runs == "/home/ana/.local/state/bgdeploy/runs")
+    }
+
+    @Test(arguments: ["mysql://db/x", "sqlite:", "/tmp/s.db", ""])
     func `a store that is not there is a mistake of the command line`(url: String) {
         let failure = #expect(throws: CommandFailure.self) {
             try StateLocation(url, environment: [:], isRoot: true)

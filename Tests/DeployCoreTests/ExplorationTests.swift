@@ -1,4 +1,4 @@
-import DeployCore
+@testable import DeployCore
 import DeployTestKit
 import Testing
 
@@ -14,8 +14,18 @@ struct ExplorationTests {
             "chosen users and a holdback",
             Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true, holdback: 5)
         ),
+        ("a window", Plans.make(checks: 1, window: closed)),
+        (
+            "retired afterwards",
+            Plans.make(checks: 1, followUps: ["later"], retirement: Plans.retirement)
+        ),
         ("two approvals", Plans.make(checks: 1, shares: [25, 100], approvals: 2, then: [])),
+        ("four eyes", Plans.make(checks: 1, shares: [25, 100], fourEyes: true, then: [])),
     ]
+
+    private static let closed = WindowGate(
+        openings: [Opening(from: Timestamp(milliseconds: 60_000), until: Timestamp(milliseconds: 90_000))]
+    )
 
     @Test(arguments: plans.indices)
     func `every promise holds in every world`(index: Int) {
@@ -37,9 +47,26 @@ struct ExplorationTests {
         ("keeps the holdback for ever", .hoarding, "released, but"),
         ("takes chosen users for nobody", .overlooking, "failed"),
         ("begins the steps in flight again when it is resumed", .repeating, "begun twice"),
+        ("takes a closed window for an open one", .impatient, "preflight/window has not succeeded"),
+        ("retires what is still in use", .hasty, "may still be in use"),
+        ("puts users back to what it has retired", .forgetful, "is out of service"),
     ]
 
-    private static let prey = Plans.make(checks: 1, shares: [0, 25, 100], chosenUsers: true, holdback: 5)
+    @Test func `an explorer would see who started the run approve it`() throws {
+        let plan = Plans.make(checks: 1, fourEyes: true, then: [])
+        let report = WorldExplorer.search(plan, rules: .lenient)
+        let finding = try #require(report.findings.first)
+        #expect(finding.broken.contains("ana, who started the run, approved"))
+    }
+
+    private static let prey = Plans.make(
+        checks: 1,
+        shares: [0, 25, 100],
+        chosenUsers: true,
+        holdback: 5,
+        window: closed,
+        retirement: Plans.retirement
+    )
 
     @Test(arguments: mutants.indices)
     func `a broken reducer or world is caught, by a shortest trail`(index: Int) throws {
@@ -47,7 +74,7 @@ struct ExplorationTests {
         let report = WorldExplorer.search(Self.prey, rules: rules)
         let finding = try #require(report.findings.first, "a reducer that \(name) was not caught")
         #expect(finding.broken.contains(broken), "\(finding.broken)\n\(told(finding.trail))")
-        #expect(finding.trail.count < 25)
+        #expect(finding.trail.count < 30)
     }
 
     private func told(_ trail: [Move]) -> String { trail.map { "  \($0)" }.joined(separator: "\n") }
@@ -124,6 +151,39 @@ extension WorldRules {
         if case .commanded(.abort, _, _) = event.kind, case .forward(_, .shifting) = state.stage {
             return Reducer.Transition(state: state, effects: [], cancelled: [], refusal: "not now")
         }
+        return Reducer.step(state, event)
+    }
+
+    /// Takes every approval for one of somebody else.
+    fileprivate static let lenient = mutant { state, event in
+        guard case .commanded(.approve, _, let reason) = event.kind else { return Reducer.step(state, event) }
+        let kind = RunEvent.Kind.commanded(command: .approve, by: Actor("zoe"), reason: reason)
+        return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    /// Takes every end of a wait for a window for its opening.
+    fileprivate static let impatient = mutant { state, event in
+        guard case .failed(let id, _, _) = event.kind,
+            case .window = state.pending.first(where: { $0.id == id })?.effect
+        else { return Reducer.step(state, event) }
+        let kind = RunEvent.Kind.succeeded(effect: id, captures: [:], summary: nil)
+        return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    /// Takes every answer to the check before a retirement for a good one.
+    fileprivate static let hasty = mutant { state, event in
+        guard case .failed(let id, _, _) = event.kind,
+            case .step(let step) = state.pending.first(where: { $0.id == id })?.effect, step.kind == .retire
+        else { return Reducer.step(state, event) }
+        let kind = RunEvent.Kind.succeeded(effect: id, captures: [:], summary: nil)
+        return Reducer.step(state, RunEvent(at: event.at, kind))
+    }
+
+    /// Does not remember that it has retired anything.
+    fileprivate static let forgetful = mutant { state, event in
+        guard case .commanded(.rollback, _, _) = event.kind else { return Reducer.step(state, event) }
+        var state = state
+        state.retiredAt = nil
         return Reducer.step(state, event)
     }
 

@@ -8,15 +8,18 @@ enum Plans {
         chosenUsers: Bool = false,
         holdback: Int? = nil,
         approvals: Int = 1,
+        fourEyes: Bool? = nil,
         drainsAfterwards: Bool = false,
         then: [String] = ["tidy"],
-        followUps: [String] = []
+        followUps: [String] = [],
+        window: WindowGate? = nil,
+        retirement: Retirement? = nil
     ) -> Plan {
         let parallel = (0..<checks).map { step(.validate, $0 + 1, "check \($0 + 1)") }
         let gate = Step(
             id: StepID(rawValue: "validate/approval"),
             title: "approval",
-            kind: .approval(people: approvals),
+            kind: .approval(people: approvals, fourEyes: fourEyes),
             deadline: .minutes(60)
         )
         let shift = Phase.shift(
@@ -28,13 +31,13 @@ enum Plans {
             )
         )
         let drain = Phase.drain(phase: DrainPhase(request: step(.drain, 1, "tell the app to drain")))
-        return Plan(
+        var plan = Plan(
             service: "mina",
             version: version,
             stable: EnvironmentName("blue"),
             candidate: EnvironmentName("green"),
             phases: [
-                .steps(phase: StepsPhase(.preflight, groups: [[inspect]])),
+                .steps(phase: StepsPhase(.preflight, groups: [[inspect]] + gates(window))),
                 .steps(phase: StepsPhase(.prepare, groups: [[step(.prepare, 1, "deploy"), cleanUp]])),
                 .steps(phase: StepsPhase(.migrate, groups: [[migration]])),
                 .steps(phase: StepsPhase(.validate, groups: [parallel] + (approvals > 0 ? [[gate]] : []))),
@@ -46,9 +49,24 @@ enum Plans {
             ),
             followUps: followUps.enumerated().map {
                 FollowUp(after: .minutes(60), step: step(.afterwards, $0 + 1, $1))
-            }
+            },
+            retirement: retirement
         )
+        plan.startedBy = Actor("ana")
+        return plan
     }
+
+    private static func gates(_ window: WindowGate?) -> [[Step]] {
+        guard let window else { return [] }
+        let id = StepID(rawValue: "preflight/window")
+        return [[Step(id: id, title: "window", kind: .window(gate: window), deadline: .minutes(60))]]
+    }
+
+    /// Takes the stable environment out of service after two hours.
+    static let retirement = Retirement(
+        after: .minutes(120),
+        steps: [step(.afterwards, 11, "stop the old one"), step(.afterwards, 12, "tell everybody")]
+    )
 
     static let version = Version(rawValue: "v2.5.0") ?? { preconditionFailure("a valid version") }()
 

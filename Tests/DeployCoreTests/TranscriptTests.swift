@@ -5,14 +5,28 @@ import Testing
 
 struct TranscriptTests {
     static let names = [
-        "abort-waits-for-the-routing", "canary-rolled-back", "chosen-users-first", "crash-in-a-hold",
-        "recalled-by-a-person", "released-and-taken-back", "sick-candidate",
+        "abort-waits-for-the-routing", "canary-rolled-back", "chosen-users-first", "closed-window",
+        "crash-in-a-hold", "recalled-by-a-person", "released-and-taken-back", "retired", "sick-candidate",
     ]
 
     private static func plan(of name: String) -> Plan {
-        name.hasPrefix("chosen-users")
-            ? Plans.make(checks: 1, shares: [0, 50, 100], chosenUsers: true, approvals: 0)
-            : Plans.make(shares: [10, 50, 100])
+        switch name {
+        case "chosen-users-first":
+            Plans.make(checks: 1, shares: [0, 50, 100], chosenUsers: true, approvals: 0)
+        case "closed-window":
+            Plans.make(
+                window: WindowGate(
+                    openings: [
+                        Opening(
+                            from: Timestamp(milliseconds: 60_000),
+                            until: Timestamp(milliseconds: 90_000)
+                        )
+                    ]
+                )
+            )
+        case "retired": Plans.make(checks: 1, approvals: 0, retirement: Plans.retirement)
+        default: Plans.make(shares: [10, 50, 100])
+        }
     }
 
     /// Set `BGDEPLOY_RETELL` to write the transcripts anew after a wanted change; read the difference.

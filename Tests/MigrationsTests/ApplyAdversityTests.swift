@@ -58,7 +58,7 @@ import Testing
             "1.sql": "CREATE TABLE a (i int); INSERT INTO a VALUES (1)", "2.sql": "INSERT INTO a VALUES (2)",
         ]
         try await ApplyLab.run(files) { lab in
-            try await ApplyProxy.run(to: lab.server.folder, .swallowingCommit) { proxy in
+            try await PostgresProxy.run(to: lab.server.folder, losing: .answer(to: "COMMIT")) { proxy in
                 try await lab.up(url: lab.url(host: proxy))
             }
             #expect(lab.told.contains("1.sql: the answer to COMMIT was lost"))
@@ -69,7 +69,7 @@ import Testing
 
     @Test func `a COMMIT that did not arrive is known to have done nothing`() async throws {
         try await ApplyLab.run(["1.sql": "CREATE TABLE a (i int)"]) { lab in
-            try await ApplyProxy.run(to: lab.server.folder, .droppingCommit) { proxy in
+            try await PostgresProxy.run(to: lab.server.folder, losing: .statement("COMMIT")) { proxy in
                 let failure = try #require(
                     await failed { () throws(StepFailure) in try await lab.up(url: lab.url(host: proxy)) }
                 )

@@ -79,7 +79,7 @@ import Testing
                 "CREATE SCHEMA app; ALTER DATABASE \(lab.database) SET search_path = app",
                 "1.sql"
             )
-            try await ApplyProxy.run(to: lab.server.folder, .swallowingCommit) { proxy in
+            try await PostgresProxy.run(to: lab.server.folder, losing: .answer(to: "COMMIT")) { proxy in
                 let failure = try #require(
                     await failed { () throws(StepFailure) in try await lab.up(url: lab.url(host: proxy)) }
                 )

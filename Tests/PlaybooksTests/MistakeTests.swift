@@ -17,7 +17,16 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 
     static let topLevel = [
         Mistake("drian: { grace: 5s }\n", "8:1", "`drian`", "did you mean `drain`"),
-        Mistake("notify: []\n", "8:1", "`notify`", "not available in this version"),
+        Mistake("notify: { slack: a }\n", "8:9", "`notify` must be a list"),
+        Mistake("notify: [{ slak: a }]\n", "8:10", "a channel needs one of slack"),
+        Mistake("notify: [{ slack: a, on: [swiched] }]\n", "8:27", "`swiched`", "did you mean `switched`"),
+        Mistake("notify: [{ slack: a, on: ['severity:P9'] }]\n", "8:27", "`severity` does not name it"),
+        Mistake(
+            "notify: [{ slack: a, on: [waiting], escalate: [{ to: lead }] }]\n",
+            "8:48",
+            "needs the key `after`"
+        ),
+        Mistake("notify: [{ slack: a, escalate: [] }]\n", "8:32", "`escalate` is for what needs a person"),
         Mistake("service: other\n", "8:1", "`service`", "given twice", "line 1, column 1"),
         Mistake("monitor: { for: 5 parsecs }\n", "8:17", "5 parsecs", "duration"),
         Mistake("monitor: 5m\n", "8:10", "`monitor` must be a mapping", "`5m`"),
@@ -69,7 +78,9 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake("drain: { connections: { http: /c } }\n", "8:23", "`connections`", "`value`"),
         Mistake("drain: { then: wait }\n", "8:16", "proceed, stop or close", "`wait`"),
         Mistake("rollback: { gradual: [25%] }\n", "8:22", "fall to 0%"),
-        Mistake("afterwards: [{ retire: { after: 7d } }]\n", "8:16", "`retire`", "not available"),
+        Mistake("afterwards: [{ retire: { in: 7d } }]\n", "8:26", "`retire` has no key `in`", "after, do"),
+        Mistake("afterwards: [{ retire: {} }, { retire: {} }]\n", "8:30", "`retire` stands twice"),
+        Mistake("afterwards: [{ retire: { do: [{ wait: 1s }] } }]\n", "8:33", "not `wait`"),
         Mistake("afterwards: [{ do: [] }]\n", "8:14", "needs the key `in`"),
     ]
 
@@ -79,8 +90,37 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake("validate: [{ htp: { get: / } }]\n", "8:14", "`htp`", "did you mean `http`"),
         Mistake("validate: [{ name: x }]\n", "8:12", "needs one action"),
         Mistake("validate: [{ run: [a], http: { get: / } }]\n", "8:24", "one action", "`run` and `http`"),
-        Mistake("validate: [{ window: {} }]\n", "8:14", "`window`", "not available"),
-        Mistake("prepare: [{ run: [a], on: ssh://deploy@lb1 }]\n", "8:23", "`on`", "not available"),
+        Mistake("validate: [{ window: {} }]\n", "8:22", "`window` needs a time", "not: [Sat, Sun]"),
+        Mistake("validate: [{ window: { not: [] } }]\n", "8:29", "`not` must name at least one time"),
+        Mistake("validate: [{ window: { not: [Sam] } }]\n", "8:30", "`not`: expected days such as", "`Sam`"),
+        Mistake(
+            "validate: [{ window: { only: [9-17] } }]\n",
+            "8:31",
+            "`only`: expected days such as",
+            "`9-17`"
+        ),
+        Mistake(
+            "validate: [{ window: { freeze: [2026-02-30] } }]\n",
+            "8:33",
+            "`freeze`: expected days such as",
+            "`2026-02-30`"
+        ),
+        Mistake(
+            "validate: [{ window: { not: [Sat], zone: America/NewYork } }]\n",
+            "8:42",
+            "no time zone `America/NewYork`",
+            "did you mean `America/New_York`"
+        ),
+        Mistake(
+            "validate: [{ window: { not: [Sat], zone: Here } }]\n",
+            "8:42",
+            "`Here`; expected one such as"
+        ),
+        Mistake("validate: [{ window: { not: [Sat], then: pass } }]\n", "8:42", "stop or wait"),
+        Mistake("validate: [{ window: { not: [Sat], timeout: 400d } }]\n", "8:45", "366d at most"),
+        Mistake("validate: [{ window: { not: [Sat] }, timeout: 1h }]\n", "8:38", "belongs inside `window`"),
+        Mistake("migrate: [{ window: { not: [Sat] } }]\n", "8:13", "`migrate` takes", "not `window`"),
+        Mistake("prepare: [{ http: { get: / }, on: ssh://deploy@lb1 }]\n", "8:31", "no key `on`"),
         Mistake("prepare: [{ run: [a], timeuot: 5s }]\n", "8:23", "`timeuot`", "did you mean `timeout`"),
         Mistake("prepare: [{ run: [a], timeout: 0s }]\n", "8:32", "longer than 0s"),
         Mistake("prepare: [{ run: [a], on_failure: ignore }]\n", "8:35", "stop or continue", "`ignore`"),
@@ -197,10 +237,10 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: [
         ("balancers: [{ nignx: /a, upstream: b }]", "did you mean `nginx`"),
-        ("balancers: [{ nginx: /a, upstream: b, on: 'ssh://lb1' }]", "`on` is not available"),
+        ("balancers: [{ nginx: /a, upstream: b, on: 'ssh://lb1' }]", "has no key `on`"),
         ("balancers: []", "at least one balancer"),
     ])
-    func `a balancer needs a known kind on this host`(_ text: String, _ words: String) {
+    func `a balancer needs a known kind and has known keys`(_ text: String, _ words: String) {
         let lines = Book.base.split(separator: "\n").prefix(4).joined(separator: "\n")
         let found = Book.mistakes(in: lines + "\n" + text + "\n")
         #expect(found.count == 1 && found.allSatisfy { $0.contains(words) }, "\(found)")

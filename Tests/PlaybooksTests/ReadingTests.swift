@@ -146,7 +146,6 @@ import TrafficJudgement
         #expect(playbook.rollback.gradual == [Percent(25), Percent(0)])
         #expect(playbook.rollback.hold == .minutes(2))
         #expect(playbook.drain == nil)
-        #expect(playbook.retention == .minutes(7 * 24 * 60))
         #expect(!playbook.drainsAfterSwitch)
         #expect(playbook.environments.map(\.name.rawValue) == ["blue", "green"])
         #expect(playbook.digest.count == 64)

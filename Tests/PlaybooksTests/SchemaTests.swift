@@ -75,11 +75,38 @@ import Testing
         ),
         Section("rollback", text: "rollback: { \(unknown): 1 }\n"),
         Section("afterwards", "[]", text: "afterwards: [{ in: 1h, do: [], \(unknown): 1 }]\n"),
+        Section("$defs", "retirement", text: "afterwards: [{ retire: {}, \(unknown): 1 }]\n"),
+        Section("$defs", "retirement", "retire", text: "afterwards: [{ retire: { \(unknown): 1 } }]\n"),
         Section("$defs", "migration_parts", text: "migrate: { apply: {}, \(unknown): 1 }\n"),
+        Section("$defs", "channel_slack", text: "notify: [{ slack: a, \(unknown): 1 }]\n"),
+        Section(
+            "$defs",
+            "channel_slack",
+            "escalate",
+            "[]",
+            text: "notify: [{ slack: a, on: [waiting], escalate: [{ after: 1m, to: b, \(unknown): 1 }] }]\n"
+        ),
+        Section(
+            "$defs",
+            "step_notify",
+            "notify",
+            text: "prepare: [{ notify: { text: a, \(unknown): 1 } }]\n"
+        ),
+        Section(
+            "$defs",
+            "telling_slack",
+            text: "prepare: [{ notify: { text: a, slack: b, \(unknown): 1 } }]\n"
+        ),
         Section("secrets", "*", text: "secrets: { A: { \(unknown): 1 } }\n"),
         Section("$defs", "step_http", text: "validate: [{ http: { get: / }, \(unknown): 1 }]\n"),
         Section("$defs", "step_run", text: "prepare: [{ run: [a], \(unknown): 1 }]\n"),
         Section("$defs", "step_approval", "approval", text: "validate: [{ approval: { \(unknown): 1 } }]\n"),
+        Section(
+            "$defs",
+            "step_window",
+            "window",
+            text: "preflight: [{ window: { not: [Sat], \(unknown): 1 } }]\n"
+        ),
         Section(
             "$defs",
             "step_run",
@@ -104,7 +131,8 @@ import Testing
         let compared = Self.sections.compactMap { Self.properties(of: schema, at: $0.path[...]) }
         for keys in Self.allObjects(schema) where !keys.isEmpty && !Self.isKindOfDriver(keys) {
             let step = keys.subtracting([
-                "http", "run", "script", "tcp", "env", "backup", "approval", "wait", "checklist",
+                "http", "run", "script", "tcp", "env", "backup", "approval", "wait", "window", "checklist",
+                "notify",
             ])
             let isStep = step.isSubset(of: [
                 "name", "on_failure", "always", "timeout", "retry", "idempotent", "when",
@@ -127,13 +155,19 @@ import Testing
             Book.base + "monitor: { for: 5 parsecs }\n",
             Book.base + "validate: [{ http: { get: / }, tiemout: 5s }]\n",
             Book.base + "validate: [{ wait: 10s, retry: { attempts: 2 } }]\n",
+            Book.base + "validate: [{ window: { then: pass } }]\n",
+            Book.base + "afterwards: [{ retire: { in: 7d } }]\n",
             Book.base + "migrate: [{ http: { get: / } }]\n",
+            Book.base + "notify: [{ slack: a, on: [sometimes] }]\n",
+            Book.base + "notify: [{ slack: a }]\nprepare: [{ notify: { to: [slack] } }]\n",
             Book.base + "strategy: { canary: [10] }\n",
             "service: mina\n",
         ]
         let good = [
             try SamplePlaybookTests.sample("quickstart.yml"), try SamplePlaybookTests.sample("canary.yml"),
             Book.base + PlanTests.full,
+            Book.base + WindowTests.text + "afterwards: [{ retire: { after: 3d, do: [{ run: [a] }] } }]\n",
+            Book.base + NotifyTests.full,
             Book.base + "secrets: { A: , B: { command: [x] } }\nstrategy: instant\n",
         ]
         for text in good { #expect(Book.mistakes(in: text).isEmpty) }
@@ -158,6 +192,8 @@ import Testing
             import jsonschema, yaml
         except ImportError:
             sys.exit(77)
+        # `on` is a truth value of YAML 1.1 alone.
+        yaml.SafeLoader.yaml_implicit_resolvers.pop("o", None)
         given = json.load(sys.stdin)
         schema = json.loads(given["schema"])
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -36,6 +36,70 @@ import Testing
         }
     }
 
+    @Test func `what others notify comes to who listens, also when it came before`() async throws {
+        let (session, other) = (try await open("listening"), try await open())
+        defer { for one in [session, other] { one.close() } }
+        let none = try await session.notifications(within: .milliseconds(1))
+        #expect(none == [])
+        try await session.run("LISTEN a_channel", commits: true, within: Self.generous)
+        try await other.run("NOTIFY a_channel, 'one'", commits: true, within: Self.generous)
+        try await other.run("NOTIFY another, 'two'", commits: true, within: Self.generous)
+        let first = try await session.notifications(within: Self.generous)
+        #expect(first == ["one"])
+        let two = "NOTIFY a_channel, 'three'; NOTIFY a_channel"
+        try await other.run(two, commits: true, within: Self.generous)
+        // It comes along with the answer to a statement, too.
+        _ = try await session.query("SELECT 1", within: Self.generous)
+        let rest = try await session.notifications(within: Self.generous)
+        #expect(rest == ["three", ""])
+        let end = await error { () throws(PostgresError) in
+            try await other.run(
+                "SELECT pg_terminate_backend(\(session.backendPID))",
+                commits: true,
+                within: Self.generous
+            )
+            while try await session.notifications(within: Self.generous).isEmpty {}
+        }
+        guard case .cutOff = end else {
+            Issue.record("\(String(describing: end))")
+            return
+        }
+    }
+
+    @Test func `who does not heed it is not stopped by a cancelled task`() async throws {
+        let address = try PostgresAddress(try #require(RealPostgres.server).url())
+        let value = await withTaskGroup(of: String?.self) { group in
+            group.cancelAll()
+            group.addTask {
+                let session = try? await PostgresSession.open(
+                    address,
+                    named: "late",
+                    within: Self.generous,
+                    heedsCancellation: false
+                )
+                defer { session?.close() }
+                return try? await session?.query(
+                    "SELECT 'done'",
+                    within: Self.generous,
+                    heedsCancellation: false
+                ).first?.first?.value
+            }
+            return await group.next() ?? nil
+        }
+        #expect(value == "done")
+    }
+
+    @Test func `a default counts where the URL does not say`() async throws {
+        let url = try #require(RealPostgres.server).url()
+        for (url, limit) in [(url, "7s"), (url + "&options=-cstatement_timeout%3D9s", "9s")] {
+            let address = try PostgresAddress(url, defaults: ["options": "-cstatement_timeout=7s"])
+            let session = try await PostgresSession.open(address, named: "a", within: Self.generous)
+            defer { session.close() }
+            let shown = try await session.query("SHOW statement_timeout", within: Self.generous)
+            #expect(shown.first?.first?.value == limit)
+        }
+    }
+
     @Test func `statements share one connection, with its name and its process`() async throws {
         let session = try await open("named-one")
         defer { session.close() }

@@ -46,7 +46,7 @@ import Testing
     @Test func `a later version's journal is not touched`() async throws {
         let store = try await SQLiteRunStore(path: folder.journal)
         let lease = try await Sample.lease(store)
-        try folder.foreign("PRAGMA user_version = 2")
+        try folder.foreign("PRAGMA user_version = 3")
         guard case .unreadable(let text) = await openingError() else {
             Issue.record("opened")
             return

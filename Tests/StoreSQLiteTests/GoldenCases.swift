@@ -12,14 +12,15 @@ enum GoldenCases {
         "traffic unchanged", "traffic unknown",
         "verdict passed", "verdict rollBack", "verdict rollBackGradually", "verdict inconclusive",
         "command approve", "command pause", "command proceed", "command promote", "command abort",
-        "command rollback",
-        "effect step", "effect approval", "effect wait", "effect route", "effect watch", "effect drain",
-        "effect cancelled",
+        "command rollback", "command retire",
+        "effect step", "effect approval", "effect wait", "effect window", "effect route", "effect watch",
+        "effect drain", "effect cancelled",
         "purpose hold", "purpose pause", "purpose monitor", "purpose rollback",
         "phase steps", "phase drain", "phase shift", "phase monitor",
         "name preflight", "name prepare", "name migrate", "name warm_up", "name validate", "name rollback",
         "name afterwards",
-        "step action", "step approval", "step wait", "step inspectBalancers",
+        "step action", "step approval", "step wait", "step window", "step inspectBalancers", "step retire",
+        "plan retirement", "plan window override",
         "failure stop", "failure continue",
     ]
 
@@ -68,6 +69,7 @@ enum GoldenCases {
         case .promote: "promote"
         case .abort: "abort"
         case .rollback: "rollback"
+        case .retire: "retire"
         }
     }
 
@@ -76,6 +78,7 @@ enum GoldenCases {
         case .step(let step): used(by: step).union(["effect step"])
         case .approval(let step, _, _): used(by: step).union(["effect approval"])
         case .wait: ["effect wait"]
+        case .window(let step, _, _): used(by: step).union(["effect window"])
         case .route: ["effect route"]
         case .watch(let watch): ["effect watch", name(of: watch.purpose)]
         case .drain: ["effect drain"]
@@ -95,7 +98,9 @@ enum GoldenCases {
         var names: Set<String> = []
         for phase in plan.phases { names.formUnion(used(by: phase)) }
         let others = plan.rollback.steps + plan.followUps.map(\.step)
-        for step in others { names.formUnion(used(by: step)) }
+        for step in others + (plan.retirement?.steps ?? []) { names.formUnion(used(by: step)) }
+        if plan.retirement != nil { names.insert("plan retirement") }
+        if plan.windowOverride != nil { names.insert("plan window override") }
         return names
     }
 
@@ -132,6 +137,8 @@ enum GoldenCases {
             case .action: "step action"
             case .approval: "step approval"
             case .wait: "step wait"
+            case .window: "step window"
+            case .retire: "step retire"
             case .inspectBalancers: "step inspectBalancers"
             }
         return [kind, name(of: step.onFailure)]

@@ -1,5 +1,6 @@
 import DeployCore
 import DeployPorts
+import JournalFormat
 import Foundation
 import GRDB
 import StoreSQLite

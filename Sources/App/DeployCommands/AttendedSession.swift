@@ -11,7 +11,7 @@ struct AttendedSession {
 
     init(
         _ workplace: Workplace,
-        _ store: any RunStore,
+        _ store: any StateStore,
         leavesAtGates: Bool = false,
         runsFollowUps: Bool = false
     ) throws(CommandFailure) {

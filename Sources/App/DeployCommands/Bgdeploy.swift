@@ -1,18 +1,22 @@
 package import ArgumentParser
+import DeployOperations
 
 /// The program.
 package struct Bgdeploy: AsyncParsableCommand {
+    static let version = programVersion
+
     package static let configuration = CommandConfiguration(
         commandName: "bgdeploy",
         abstract: "Blue/green and canary releases behind nginx and HAProxy.",
-        version: "bgdeploy 0.1.0",
+        version: "bgdeploy \(version)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Releasing",
                 subcommands: [
                     RunCommand.self, PlanCommand.self, ResumeCommand.self, ApproveCommand.self,
                     PromoteCommand.self,
-                    PauseCommand.self, AbortCommand.self, RollbackCommand.self, AdoptCommand.self,
+                    PauseCommand.self, AbortCommand.self, RollbackCommand.self, RetireCommand.self,
+                    AdoptCommand.self,
                 ]
             ),
             CommandGroup(
@@ -24,10 +28,14 @@ package struct Bgdeploy: AsyncParsableCommand {
                 ]
             ),
             CommandGroup(
+                name: "Serving",
+                subcommands: [ServeCommand.self, TokenCommand.self, StateCommand.self]
+            ),
+            CommandGroup(
                 name: "Setting up",
                 subcommands: [
                     CheckCommand.self, DoctorCommand.self, InitCommand.self, ConfigCommand.self,
-                    DemoCommand.self,
+                    DemoCommand.self, BalancerCommand.self,
                 ]
             ),
         ]

@@ -8,20 +8,29 @@ import Foundation
 /// A command with the common options: its failures are told on standard error, and end the program with their code.
 protocol CommandBody: AsyncParsableCommand {
     var common: CommonOptions { get }
+    var reach: Reach { get }
+    /// What ``ServiceOptions`` says, where the command takes them.
+    var chosenService: String? { get }
 
     /// Does the work and says with which code to end.
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus
 }
 
 extension CommandBody {
+    var reach: Reach { .thisHost }
+    var chosenService: String? { nil }
+
     func run() async throws {
-        let workplace = Workplace(common)
+        var workplace = Workplace(common)
         let status: ExitStatus
         do throws(CommandFailure) {
+            workplace.chosenService = chosenService
+            workplace.remote = try workplace.remote(reach, Self.configuration.commandName ?? "this")
             status = try await body(workplace)
         } catch {
-            workplace.complain(error.message)
-            status = error.status
+            let failure = workplace.remote?.store.cause(of: error) ?? error
+            workplace.complain(failure.message)
+            status = failure.status
         }
         throw ExitCode(status.rawValue)
     }

@@ -8,6 +8,14 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "The state store, sqlite:PATH (BGDEPLOY_STATE).")
     var state: String?
 
+    @Option(
+        help: "Act at this service: https://HOST or unix:PATH (BGDEPLOY_SERVER; its token: BGDEPLOY_TOKEN)."
+    )
+    var server: String?
+
+    @Option(name: .customLong("token-file"), help: "The file that holds the token for --server.")
+    var tokenFile: String?
+
     @Option(help: "How to print: text, json or github.")
     var output: OutputFormat = .text
 

@@ -4,13 +4,16 @@ import DeployOperations
 import DeployPorts
 import Foundation
 import Playbooks
-import StoreSQLite
 
 /// Finds and reads what the command line names.
 struct Workplace: Sendable {
     let environment: [String: String]
     let options: CommonOptions
     let clock: any Timekeeper = SystemClock()
+    /// The service at which the command acts; `nil` for this host.
+    var remote: RemoteDesk?
+    /// What `--service` says.
+    var chosenService: String?
 
     init(_ options: CommonOptions, environment: [String: String] = ProcessInfo.processInfo.environment) {
         self.options = options
@@ -43,11 +46,12 @@ struct Workplace: Sendable {
     }
 
     func state() throws(CommandFailure) -> StateLocation {
-        try StateLocation(
-            options.state ?? environment["BGDEPLOY_STATE"],
-            environment: environment,
-            isRoot: geteuid() == 0
-        )
+        try location(options.state ?? environment["BGDEPLOY_STATE"])
+    }
+
+    /// The state store of `url`, or the default one.
+    func location(_ url: String?) throws(CommandFailure) -> StateLocation {
+        try StateLocation(url, environment: environment, isRoot: geteuid() == 0)
     }
 
     func desk() throws(CommandFailure) -> Desk {
@@ -57,5 +61,8 @@ struct Workplace: Sendable {
     /// As the playbook file says.
     func service() throws(CommandFailure) -> Service { try Service(playbookAt: playbookPath, clock: clock) }
 
-    func store() async throws(CommandFailure) -> any RunStore { try await desk().store() }
+    func store() async throws(CommandFailure) -> any RunStore {
+        if let remote { return remote.store }
+        return try await desk().store()
+    }
 }

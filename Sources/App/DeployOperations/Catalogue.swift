@@ -10,7 +10,11 @@ import Load
 import MetricSources
 import Migrations
 import NginxDriver
+import Notifiers
 package import Playbooks
+import RemoteHosts
+import SecureShell
+import TimeZones
 
 /// Everything that a playbook may name, in one place: the only list of drivers.
 extension Catalogue {
@@ -18,8 +22,15 @@ extension Catalogue {
         stepKinds: CheckKinds.all() + LoadKinds.all(clock: SystemClock())
             + CommandStep.kinds(supervisor: "/proc/self/exe") + [BackupStep.kind(), RestoreDrillStep.kind()],
         migrationParts: [GateStep.kind(), RehearseStep.kind(), ApplyStep.kind()],
-        balancerKinds: [nginx, haproxy]
+        balancerKinds: localBalancerKinds.map { kind in
+            kind.alsoElsewhere(client: { SSHClient.usual() }, version: programVersion)
+        },
+        notifierKinds: NotifierKinds.all(),
+        zones: SystemZones()
     )
+
+    /// Those of this host, which `bgdeploy balancer` serves to others.
+    package static let localBalancerKinds = [nginx, haproxy]
 
     package static let probe: any ServerProbe = ConnectionProbe()
 

@@ -1,6 +1,8 @@
 package import DeployCore
 package import DeployPorts
+package import JournalFormat
 import Playbooks
+import StorePostgres
 import StoreSQLite
 
 /// Who acts and from where: what every operation on a service needs besides the service.
@@ -22,9 +24,23 @@ package struct Desk: Sendable {
         self.clock = clock
     }
 
-    package func store() async throws(CommandFailure) -> any RunStore {
+    /// The journal and what is kept beside it.
+    package func store() async throws(CommandFailure) -> any StateStore {
+        try await state.open()
+    }
+}
+
+/// A journal with the documents beside it.
+package typealias StateStore = ChangeFeed & JournalArchive & RecordStore & RunStore
+
+extension StateLocation {
+    /// Opens what is there, and makes it where there is none.
+    package func open() async throws(CommandFailure) -> any StateStore {
         do throws(RunStoreError) {
-            return try await SQLiteRunStore(path: state.file)
+            switch journal {
+            case .sqlite(let file): return try await SQLiteRunStore(path: file)
+            case .postgres(let url): return try await PostgresRunStore(url: url)
+            }
         } catch {
             throw CommandFailure(error)
         }

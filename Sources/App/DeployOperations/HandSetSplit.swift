@@ -2,7 +2,7 @@ package import DeployCore
 import DeployEngine
 package import DeployPorts
 import Playbooks
-import StoreSQLite
+import JournalFormat
 
 /// A split that a person sets outside of any run.
 package struct HandSetSplit {
@@ -86,10 +86,7 @@ package struct HandSetSplit {
             playbookDigest: service.playbook.digest
         )
         let event = RunEvent(at: desk.clock.now(), .started(plan: plan))
-        let run = RunID(
-            at: event.at,
-            random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max))
-        )
+        let run = RunID.new(at: event.at)
         _ = try await history.store.open(
             run,
             event: event,

@@ -21,7 +21,23 @@ package struct RecordedRun: Sendable {
     package var notes: [Note] {
         entries.compactMap { if case .noted(let note) = $0.event.kind { note } else { nil } }
     }
+    /// Why the run, as it stands, would not obey `command`; `nil` when it would.
+    package func refusal(of command: PostedCommand) -> String? {
+        let kind = RunEvent.Kind.commanded(command: command.command, by: command.by, reason: command.reason)
+        return Reducer.step(state, RunEvent(at: command.at, kind)).refusal
+    }
+
     package var lastEvent: Int { entries.last?.sequence ?? 0 }
+    /// The environment that is live because the run is over and its traffic is back; `nil` where a rollback has
+    /// something to do.
+    package var nothingToTakeBack: EnvironmentName? {
+        switch state.stage {
+        // Another try is exactly what is asked for.
+        case .ended(.rollbackFailed): nil
+        case .ended: state.plan.stable
+        case .idle, .forward, .returning, .released: nil
+        }
+    }
 }
 
 /// Reads runs from the store and folds them.
@@ -111,5 +127,26 @@ package struct RunHistory: Sendable {
             }
         }
         return nil
+    }
+}
+
+/// Follows a journal from its first entry.
+package struct JournalFold: Sendable {
+    package private(set) var state: RunState?
+    package private(set) var lastEvent = 0
+
+    package init() {}
+
+    /// The states around `entry`, which must be the next one; `before` is `nil` for the first.
+    ///
+    /// `nil` where the journal does not begin with a start.
+    package mutating func step(_ entry: JournalEntry) -> (before: RunState?, after: RunState)? {
+        lastEvent = entry.sequence
+        let before = state
+        if state == nil, case .started(let plan) = entry.event.kind { state = RunState(plan: plan) }
+        guard let from = state else { return nil }
+        let after = Reducer.step(from, entry.event).state
+        state = after
+        return (before, after)
     }
 }

@@ -4,21 +4,23 @@ package import DeployEngine
 package import DeployPorts
 import Foundation
 package import Playbooks
-import StoreSQLite
+import JournalFormat
 
 /// Begins runs, takes them over, and drives them to their end in this process.
 package struct RunSession: Sendable {
     package let desk: Desk
-    package let store: any RunStore
+    package let store: any StateStore
     package let observer: any RunObserver
     /// Each asks the run to leave.
     package let stops: AsyncStream<Void>
     package var leavesAtGates = false
     package var runsFollowUps = false
+    /// Whether a paused run that is taken over goes on: that is a person's word.
+    package var endsPauses = true
 
     package init(
         desk: Desk,
-        store: any RunStore,
+        store: any StateStore,
         observer: any RunObserver,
         stops: AsyncStream<Void>,
         leavesAtGates: Bool = false,
@@ -32,19 +34,15 @@ package struct RunSession: Sendable {
         self.runsFollowUps = runsFollowUps
     }
 
-    private var clock: any Timekeeper { desk.clock }
+    var clock: any Timekeeper { desk.clock }
+    private var notices: Notices { Notices(desk: desk, store: store) }
 
     // MARK: beginning
 
-    /// Deploys `version`: the environment that is not live becomes it.
-    package func begin(
-        _ version: Version,
-        of service: Service,
-        strategy: Playbook.Strategy?
-    ) async throws(CommandFailure)
-        -> RunEnd
-    {
-        try await refuseIfUnsettled(service, version)
+    /// Deploys a version: the environment that is not live becomes it.
+    package func begin(_ order: RunOrder, of service: Service) async throws(CommandFailure) -> RunEnd {
+        let version = order.version
+        try await refuseIfHeld(service)
         let mark = await service.fleet.highestMark()
         let lease = try await acquire(
             service.name,
@@ -53,21 +51,20 @@ package struct RunSession: Sendable {
             .onlyIfFree
         )
         do throws(CommandFailure) {
-            let frozen = try await freeze(version, of: service, strategy: strategy)
-            var random = SystemRandomNumberGenerator()
-            let run = RunID(
-                at: clock.now(),
-                random: (random.next(), UInt16.random(in: .min ... .max, using: &random))
-            )
+            // Another process may have begun a run, and left it, until the lease was ours.
+            try await refuseIfUnsettled(service)
+            let frozen = try await freeze(version, of: service, strategy: order.strategy)
+            let run = order.identity ?? .new(at: clock.now())
             let surroundings = try await surroundings(service, frozen, run: run)
             let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
-            var plan = frozen.plan
-            plan.epoch = mark.token.epoch
-            return await orchestrator.start(
-                plan,
-                playbook: service.playbook.text,
-                stops: stops
-            )
+            var begun = frozen.plan
+            begun.epoch = mark.token.epoch
+            begun.windowOverride = order.override(by: desk.actor)
+            begun.reason = order.reason
+            let plan = begun
+            return await notices.accompanying(run, service.playbook, frozen, observer) {
+                await orchestrator.start(plan, playbook: service.playbook.text, stops: stops)
+            }
         } catch {
             try? await store.release(lease)
             throw error
@@ -97,16 +94,19 @@ package struct RunSession: Sendable {
             version: version,
             previous: previous,
             stable: stable,
-            strategy: strategy
+            strategy: strategy,
+            at: clock.now()
         )
     }
 
+    /// Without `now` its windows have no times: those of a run that is resumed are in its journal.
     package static func frozen(
         _ service: Service,
         version: Version,
         previous: Version?,
         stable: EnvironmentName,
-        strategy: Playbook.Strategy?
+        strategy: Playbook.Strategy?,
+        at now: Timestamp? = nil
     ) -> FrozenPlan {
         var playbook = service.playbook
         if let strategy { playbook.strategy = strategy }
@@ -114,42 +114,22 @@ package struct RunSession: Sendable {
             version: version,
             previousVersion: previous,
             stable: stable,
-            candidate: service.environment(other: stable)
-        )
-    }
-
-    private func refuseIfUnsettled(_ service: Service, _ version: Version) async throws(CommandFailure) {
-        let latest: RecordedRun?
-        do throws(RunStoreError) {
-            if let lease = try await store.lease(on: service.name),
-                ProcessIdentity.isAlive(lease.holder) == true
-            {
-                throw .held(lease)
-            }
-            latest = try await RunHistory(store: store, service: service.name).latest()
-        } catch {
-            throw CommandFailure(error)
-        }
-        guard let latest, !latest.state.isSettled else { return }
-        throw CommandFailure(
-            .held,
-            """
-            run \(latest.record.id) of \(service.name) (\(latest.record.version)) \
-            \(latest.state.isAtRest ? "waits" : "was interrupted") and is not settled: \(latest.state.split)
-            Go on with it: bgdeploy resume        Take it back: bgdeploy rollback
-            """
+            candidate: service.environment(other: stable),
+            at: now
         )
     }
 
     // MARK: taking over
 
-    /// Goes on with `recorded`, obeying `command` first.
+    /// Goes on with `recorded`, obeying `command` first, the one of `number` where it was posted.
     package func takeOver(
         _ recorded: RecordedRun,
         _ current: Service,
         obeying command: PostedCommand?,
+        answering number: Int? = nil,
         _ takeover: Takeover
     ) async throws(CommandFailure) -> RunEnd {
+        try await refuseIfNotLatest(recorded)
         let (service, frozen) = try await thaw(recorded, current)
         let mark = await service.fleet.highestMark()
         let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
@@ -159,17 +139,7 @@ package struct RunSession: Sendable {
             try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue)
         }
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
-        do throws(BalancerFleet.Failure) {
-            for unreached in try await service.fleet.raiseMarks(to: token) {
-                observer.output(
-                    "not reached, and so not fenced: \(unreached)",
-                    of: StepID(rawValue: "takeover")
-                )
-            }
-        } catch {
-            try? await store.release(lease)
-            throw CommandFailure(.held, error.reason)
-        }
+        try await releasing(lease) { () async throws(CommandFailure) in try await fence(service, token) }
         let (order, surroundings) = try await releasing(lease) { () async throws(CommandFailure) in
             let order = command == nil ? try await orders(mark, now.state, service) : command
             return (
@@ -189,7 +159,23 @@ package struct RunSession: Sendable {
             lease: lease,
             epoch: mark.token.epoch
         )
-        return await orchestrator.resume(now.state, obeying: order, stops: stops)
+        return await notices.accompanying(recorded.record.id, service.playbook, frozen, observer) {
+            await orchestrator.resume(now.state, obeying: order, answering: number, stops: stops)
+        }
+    }
+
+    /// Has the balancers refuse whoever held the service before.
+    private func fence(_ service: Service, _ token: FencingToken) async throws(CommandFailure) {
+        do throws(BalancerFleet.Failure) {
+            for unreached in try await service.fleet.raiseMarks(to: token) {
+                observer.output(
+                    "not reached, and so not fenced: \(unreached)",
+                    of: StepID(rawValue: "takeover")
+                )
+            }
+        } catch {
+            throw CommandFailure(.held, error.reason)
+        }
     }
 
     /// What a resumed run is told first, by looking at the world.
@@ -207,13 +193,14 @@ package struct RunSession: Sendable {
             }
         }
         do throws(TakeoverOrder.Unexplained) {
-            return try TakeoverOrder.first(
+            let order = try TakeoverOrder.first(
                 for: state,
                 mark,
                 seen: seen,
                 resumedBy: desk.actor,
                 at: clock.now()
             )
+            return order?.command == .proceed && !endsPauses ? nil : order
         } catch {
             throw CommandFailure(.failed, error.message)
         }
@@ -292,7 +279,7 @@ package struct RunSession: Sendable {
         var gauges: [String: any Gauge] = [:]
         var connections: (any Gauge)?
         do throws(CommandFailure) {
-            values = try await Self.values(of: playbook, frozen.plan, run, desk)
+            values = try await service.values(for: frozen.plan, run: run, environment: desk.environment)
             gauges = try Catalogue.gauges(of: playbook, values)
             connections = try Catalogue.connections(of: playbook, values)
         } catch {
@@ -328,26 +315,11 @@ package struct RunSession: Sendable {
     }
 }
 
-extension RunSession {
-    private static func values(
-        of playbook: Playbook,
-        _ plan: Plan,
-        _ run: RunID,
-        _ desk: Desk
-    ) async throws(CommandFailure) -> Values {
-        do throws(PlaybookError) {
-            return try await playbook.values(for: plan, run: run, environment: desk.environment)
-        } catch {
-            throw CommandFailure(.badInput, error.description)
-        }
-    }
-}
-
 extension Command {
     package var isWayBack: Bool {
         switch self {
         case .abort, .rollback: true
-        case .approve, .pause, .proceed, .promote: false
+        case .approve, .pause, .proceed, .promote, .retire: false
         }
     }
 
@@ -360,6 +332,7 @@ extension Command {
         case .promote: "promote"
         case .abort: "abort"
         case .rollback: "rollback"
+        case .retire: "retire"
         }
     }
 }
@@ -379,5 +352,11 @@ extension Plan {
             )
         }
         return nil
+    }
+}
+
+extension RunID {
+    static func new(at time: Timestamp) -> RunID {
+        RunID(at: time, random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max)))
     }
 }

@@ -68,14 +68,10 @@ package struct SchemaForecast {
     }
 
     private func values(of frozen: FrozenPlan) async throws(CommandFailure) -> Values {
-        do throws(PlaybookError) {
-            return try await service.playbook.values(
-                for: frozen.plan,
-                run: RunID(rawValue: "forecast"),
-                environment: environment
-            )
-        } catch {
-            throw CommandFailure(.badInput, error.description)
-        }
+        try await service.values(
+            for: frozen.plan,
+            run: RunID(rawValue: "forecast"),
+            environment: environment
+        )
     }
 }

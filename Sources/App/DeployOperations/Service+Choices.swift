@@ -41,4 +41,19 @@ extension Service {
             holdback: isCanary && planned.holdback == nil ? nil : byDefault.map { planned.holdback ?? $0 }
         )
     }
+
+    /// `green=25` or `green=25%`: the other environment has the rest.
+    package func split(_ text: String) throws(CommandFailure) -> Split {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        let names = environmentNames
+        guard parts.count == 2, let name = names.first(where: { $0.rawValue == parts[0] }) else {
+            let list = names.map(\.rawValue).joined(separator: " or ")
+            throw CommandFailure(.usage, "`\(text)`: expected a split such as \(names[0])=25, with \(list)")
+        }
+        let word = parts[1].hasSuffix("%") ? parts[1] : parts[1] + "%"
+        guard let share = Percent(playbook: word) else {
+            throw CommandFailure(.usage, "`\(text)`: expected a share from 0 to 100, such as 25 or 12.5")
+        }
+        return Split(name, share, other: environment(other: name))
+    }
 }

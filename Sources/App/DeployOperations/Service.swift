@@ -3,7 +3,6 @@ package import DeployEngine
 package import DeployPorts
 import Foundation
 package import Playbooks
-import StoreSQLite
 
 /// One service as a playbook describes it, with everything that a command needs to act on it.
 package struct Service: Sendable {

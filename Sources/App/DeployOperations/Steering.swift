@@ -1,7 +1,7 @@
 package import DeployCore
 import DeployEngine
 package import DeployPorts
-import StoreSQLite
+import JournalFormat
 
 /// Sends a command to the process that drives a run.
 package struct Steering {

@@ -6,12 +6,14 @@
 /// that carrying one out twice after a crash leaves the same world as once. There is no effect that migrates
 /// a database backwards, on purpose.
 public enum Effect: Hashable, Codable, Sendable {
-    /// Carry out a step of kind `action` or `inspectBalancers`.
+    /// Carry out a step of kind `action`, `inspectBalancers` or `retire`.
     case step(step: Step)
     /// Wait for approvals; answered `.failed` when `until` has passed.
     case approval(step: Step, people: Int, until: Timestamp)
     /// Answer `.succeeded` at `until`.
     case wait(step: StepID, until: Timestamp)
+    /// Answer `.succeeded` at `opens`; `.failed`, at once, where that is after `until` or `nil`.
+    case window(step: Step, opens: Timestamp?, until: Timestamp)
     /// Make `candidate` what the candidate has at every balancer, verified, or change nothing.
     case route(candidate: Exposure)
     /// Judge the traffic; answer by `.judged`.

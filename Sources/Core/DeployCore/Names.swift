@@ -86,4 +86,19 @@ public struct Actor: Hashable, Codable, Sendable, CustomStringConvertible {
 
     public static let bgdeploy = Actor("bgdeploy")
     public var description: String { name }
+
+    /// Who it is, however he came: `ana` of `ana (token 3f9a12bc, 10.0.0.7)`.
+    public var person: String {
+        let end = name.utf8.indices.first { name.utf8[$0...].starts(with: " (".utf8) }
+        return end.map { String(name[..<$0]) } ?? name
+    }
+
+    /// Whether this may be the same person as `other`.
+    ///
+    /// A login name at a host (`ana@ci-7`) is taken for the bare name (`ana`) as well, so that nobody counts twice
+    /// who comes once by the command line and once by a token. Capitals make nobody another.
+    public func mayBe(_ other: Actor) -> Bool {
+        let (mine, others) = (person.lowercased(), other.person.lowercased())
+        return mine == others || mine.hasPrefix(others + "@") || others.hasPrefix(mine + "@")
+    }
 }

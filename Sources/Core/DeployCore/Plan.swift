@@ -20,10 +20,19 @@ public struct Plan: Hashable, Codable, Sendable {
     ///
     /// A higher one later says that traffic was put back in an emergency.
     public var epoch: Int?
+    /// Who started the run; `nil` in plans of older versions.
+    public var startedBy: Actor?
+    /// Why, for people; `nil` when nobody said.
+    public var reason: String?
     /// What mends the database should the stable version not bear the migration; declares that it may not.
     ///
     /// `nil` when it is to bear it, and in plans of older versions.
     public let forwardFix: String?
+    /// When the stable environment is taken out of service by itself; `nil` where only a person does that, and in
+    /// plans of older versions.
+    public let retirement: Retirement?
+    /// Who let this run go through closed windows; `nil` when nobody did.
+    public var windowOverride: WindowOverride?
 
     public init(
         service: String,
@@ -35,7 +44,8 @@ public struct Plan: Hashable, Codable, Sendable {
         rollback: RollbackPlan = RollbackPlan(),
         followUps: [FollowUp] = [],
         playbookDigest: String = "",
-        forwardFix: String? = nil
+        forwardFix: String? = nil,
+        retirement: Retirement? = nil
     ) {
         self.service = service
         self.version = version
@@ -47,6 +57,7 @@ public struct Plan: Hashable, Codable, Sendable {
         self.followUps = followUps
         self.playbookDigest = playbookDigest
         self.forwardFix = forwardFix
+        self.retirement = retirement
     }
 
     /// What stays on the stable environment until monitor has passed; `nil` for nothing.
@@ -102,9 +113,16 @@ public struct Step: Hashable, Codable, Sendable {
         /// Carried out by a driver.
         case action
         /// Waits until `people` different persons have approved.
-        case approval(people: Int)
+        ///
+        /// With four eyes who started the run is none of them; `nil` for without, and in plans of older versions.
+        case approval(people: Int, fourEyes: Bool? = nil)
         /// Waits.
         case wait(length: Span)
+        /// Lets the run pass while it is open.
+        case window(gate: WindowGate)
+        /// Asks every balancer whether the stable environment has neither traffic nor connections, so that it may
+        /// be taken out of service.
+        case retire
         /// Asks every balancer whether it can be changed at all: running, its configuration accepted, allowed.
         case inspectBalancers
     }
@@ -261,4 +279,26 @@ public struct FollowUp: Hashable, Codable, Sendable {
         self.after = after
         self.step = step
     }
+}
+
+/// How the stable environment, once it is no longer live, is taken out of service.
+public struct Retirement: Hashable, Codable, Sendable {
+    /// Until then users can be put back to it; counted from the end of monitor.
+    public let after: Span
+    /// What is done once nobody uses it and it counts as out of service.
+    public let steps: [Step]
+
+    public init(after: Span = defaultTime, steps: [Step] = []) {
+        self.after = after
+        self.steps = steps
+    }
+
+    public static let defaultTime = Span.minutes(7 * 24 * 60)
+
+    /// Comes before ``steps``, which are not begun when it fails.
+    public static let check = Step(
+        id: StepID(rawValue: "afterwards/retire"),
+        title: "retire the environment that is no longer live",
+        kind: .retire
+    )
 }

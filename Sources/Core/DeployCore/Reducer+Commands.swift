@@ -9,6 +9,7 @@ extension Draft {
         case .abort: abort(Self.words("aborted by \(actor)", reason))
         case .rollback(let gradual):
             rollBack(Self.words("rolled back by \(actor)", reason), gradually: gradual)
+        case .retire(let early): retire(early: early)
         }
     }
 
@@ -40,6 +41,11 @@ extension Draft {
             return endMonitor()
         }
         if endWait() { return }
+        if state.pending.contains(where: { $0.effect.isWindow }) {
+            return refuse(
+                "the run waits for its window; one that goes through it is begun with `--override-window`"
+            )
+        }
         refuse("there is no hold to end")
     }
 
@@ -56,6 +62,7 @@ extension Draft {
         case .idle: turnBack(reason)
         case .forward(_, .steps(_, let failure, _)):
             if failure == nil { failSteps(reason) }
+        case .released where state.retiredAt != nil: refuse(retiredReason)
         case .forward, .released: turnBack(reason, gradually: gradually)
         case .returning: if !gradually { hasten() }
         case .ended(.rollbackFailed): turnBack(reason)

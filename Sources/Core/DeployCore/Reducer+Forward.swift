@@ -56,6 +56,7 @@ extension Draft {
         state.pause = nil
         state.stage = .released(since: now, next: 0)
         awaitFollowUp(0, since: now)
+        awaitRetirement(since: now)
     }
 
     private mutating func awaitFollowUp(_ next: Int, since: Timestamp) {
@@ -65,7 +66,8 @@ extension Draft {
     }
 
     /// A follow-up decides nothing: it is carried out, and its failure is on record.
-    mutating func followUp(_ pending: PendingEffect) {
+    mutating func followUp(_ pending: PendingEffect, _ answer: Answer) {
+        if settleRetirement(pending, answer) { return }
         guard case .released(let since, let next) = state.stage, next < state.plan.followUps.count else {
             return
         }

@@ -34,7 +34,7 @@ extension Draft {
         case .wait: routeBack()
         case .watch: settleReturnWatch(journey, answer)
         case .step: tidyUp(journey)
-        case .approval, .drain: break
+        case .approval, .window, .drain: break
         }
     }
 

@@ -94,7 +94,7 @@ struct Draft {
         for index in state.pending.indices.reversed() {
             let pending = state.pending[index]
             switch pending.effect {
-            case .approval, .wait, .watch, .drain:
+            case .approval, .wait, .window, .watch, .drain:
                 state.pending.remove(at: index)
                 cancelled.append(pending.id)
             case .step(let step):
@@ -125,13 +125,13 @@ struct Draft {
         case .idle, .ended: return
         case .forward(let phase, let progress): advance(phase, progress, pending, answer)
         case .returning(let journey): settleReturn(journey, pending, answer)
-        case .released: followUp(pending)
+        case .released: followUp(pending, answer)
         }
     }
 
     /// A routing that another process had begun may have landed, whatever the next attempt at it answers.
     mutating func resume() {
-        let isInFlight = state.pending.contains { !$0.effect.isApproval && !$0.effect.isWait }
+        let isInFlight = state.pending.contains { !$0.effect.onlyWaits }
         // Who finds a run that only waits has not found a crash.
         if isInFlight { state.takeovers = min(state.takeovers + 1, RunState.takeoverLimit) }
         let mayHaveLanded = state.pending.contains { pending in

@@ -60,6 +60,8 @@ public enum Command: Hashable, Codable, Sendable {
     case abort
     /// Put the traffic back, also after the run has succeeded.
     case rollback(gradual: Bool)
+    /// Take the environment that is no longer live out of service; `early` also while it is kept for a rollback.
+    case retire(early: Bool)
 }
 
 /// An observation kept for reports.

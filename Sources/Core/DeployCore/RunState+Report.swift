@@ -9,7 +9,7 @@ extension RunState {
 
     /// What a run waits for.
     public struct Waiting: Hashable, Sendable {
-        /// `approval`, `hold`, `monitor`, `wait` or `drain`.
+        /// `approval`, `hold`, `monitor`, `wait`, `window` or `drain`.
         public let kind: String
         public let until: Timestamp
         /// For a person.
@@ -48,16 +48,16 @@ extension RunState {
     /// Whether a routing is under way, so that the split in force is not known.
     public var isRouting: Bool { pending.contains { $0.effect.isRouting } }
 
-    /// Whether a released run has follow-ups that were not carried out.
+    /// Whether a released run has follow-ups, or a retirement, that were not carried out.
     public var hasFollowUps: Bool {
-        if case .released(_, let next) = stage { next < plan.followUps.count } else { false }
+        if case .released = stage { !pending.isEmpty } else { false }
     }
 
-    /// Whether nothing is lost while no process drives the run: it waits for a person, and the candidate has no
-    /// traffic that somebody would have to watch.
+    /// Whether nothing is lost while no process drives the run: it waits for a person or for a window, and the
+    /// candidate has no traffic that somebody would have to watch.
     public var isAtRest: Bool {
         guard confirmed.isNone, case .forward = stage else { return false }
-        return pending.allSatisfy { if case .approval = $0.effect { true } else { false } }
+        return pending.allSatisfy { $0.effect.isApproval || $0.effect.isWindow }
     }
 
     /// Why a run that failed or was rolled back did so.
@@ -77,13 +77,16 @@ extension RunState {
     private var isWaiting: Bool { waiting.map { $0.kind != "monitor" && $0.kind != "drain" } ?? false }
 
     public var waiting: Waiting? {
-        for pending in pending where !pending.isCancelled {
+        // Of what is planned after a release, the next.
+        let soonest = pending.sorted { ($0.effect.waitEnd ?? .first) < ($1.effect.waitEnd ?? .first) }
+        for pending in isSettled ? soonest : pending where !pending.isCancelled {
             switch pending.effect {
             case .approval(let step, _, let until):
                 return Waiting(kind: "approval", until: until, title: step.title)
             case .wait(let step, let until):
-                let followUp = plan.followUps.first { $0.step.id == step }?.step.title
-                return Waiting(kind: "wait", until: until, title: followUp ?? "\(step)")
+                return Waiting(kind: "wait", until: until, title: plan.plannedStep(step)?.title ?? "\(step)")
+            case .window(let step, let opens, let until):
+                return Waiting(kind: "window", until: opens ?? until, title: step.title)
             case .watch(let watch):
                 let kind = watch.purpose == .monitor ? "monitor" : "hold"
                 return Waiting(kind: kind, until: watch.until, title: "\(watch.candidate) watched")

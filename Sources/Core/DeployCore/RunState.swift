@@ -16,6 +16,8 @@ public struct RunState: Hashable, Codable, Sendable {
     public internal(set) var captures: [String: String]
     /// Times that a process took the run over since an effect last ended.
     public internal(set) var takeovers: Int
+    /// When the stable environment was taken out of service: from then on users are not put back to it.
+    public internal(set) var retiredAt: Timestamp?
 
     public init(plan: Plan) {
         self.plan = plan

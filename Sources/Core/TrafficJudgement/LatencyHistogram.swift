@@ -92,3 +92,35 @@ public struct LatencyHistogram: Hashable, Sendable {
         if missing > 0 { counts.append(contentsOf: repeatElement(0, count: missing)) }
     }
 }
+
+/// As it comes from another host: the range of buckets in use.
+extension LatencyHistogram: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case lowest, counts
+    }
+
+    /// Refuses what no histogram of ours can be.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let lowest = try container.decode(Int.self, forKey: .lowest)
+        let counts = try container.decode([Int].self, forKey: .counts)
+        let buckets = Self.octaves * Self.perOctave + 1
+        guard (0..<buckets).contains(lowest), counts.count <= buckets - lowest,
+            counts.allSatisfy({ (0...(1 << 40)).contains($0) }), counts.first != 0, counts.last != 0
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .counts,
+                in: container,
+                debugDescription: "no histogram of durations"
+            )
+        }
+        (self.lowest, self.counts) = (counts.isEmpty ? 0 : lowest, counts)
+        count = counts.reduce(0, +)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(lowest, forKey: .lowest)
+        try container.encode(counts, forKey: .counts)
+    }
+}

@@ -1,5 +1,5 @@
 /// What one environment's requests did in one stretch of time.
-public struct TrafficSample: Hashable, Sendable {
+public struct TrafficSample: Hashable, Codable, Sendable {
     public var requests: Int
     /// Server errors and failures to answer at all; never a client's error.
     ///

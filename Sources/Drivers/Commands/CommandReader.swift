@@ -1,5 +1,6 @@
 import DeployCore
 import DeployPorts
+import SecureShell
 
 /// Decodes `run`, `script` and what may stand beside them, reporting every mistake.
 struct CommandReader {
@@ -54,18 +55,25 @@ struct CommandReader {
 
     func variables(_ siblings: [Parameter.Entry]) -> [CommandStep.Variable] {
         var variables: [CommandStep.Variable] = []
-        for sibling in siblings {
-            switch sibling.key {
-            case "on":
-                diagnostics.report(
-                    sibling.keyPosition,
-                    "`on` is not available in this version: commands run on this host; let the command use ssh"
-                )
-            case "env": variables += self.variables(in: sibling.value)
-            default: break
-            }
+        for sibling in siblings where sibling.key == "env" {
+            variables += self.variables(in: sibling.value)
         }
         return variables
+    }
+
+    /// The host that `on` names; `nil` for this one.
+    func host(_ siblings: [Parameter.Entry]) -> SSHHost? {
+        guard let value = siblings.first(where: { $0.key == "on" })?.value else { return nil }
+        guard case .scalar(let scalar) = value else {
+            diagnostics.report(value.position, "`on` must be a host, found \(value.kindDescription)")
+            return nil
+        }
+        do throws(SSHHost.Mistake) {
+            return try SSHHost(scalar.text)
+        } catch {
+            diagnostics.report(value.position, "`on`: \(error.message)")
+            return nil
+        }
     }
 
     private func variables(in value: Parameter) -> [CommandStep.Variable] {

@@ -22,11 +22,21 @@ extension CommandStep {
     ///
     /// A value that the run does not have leaves its variable unset.
     func environment(for attempt: StepAttempt) throws(StepFailure) -> [String: String] {
-        let secrets = attempt.values.secrets.map { (Self.bareName(ofSecret: $0.key), $0.value) }
-        let declared = Set(secrets.map(\.0))
-        var environment = launcher.environment.filter { name, _ in
+        inherited(by: attempt).merging(try ownEnvironment(of: attempt)) { $1 }
+    }
+
+    /// What it has of the orchestrator's.
+    func inherited(by attempt: StepAttempt) -> [String: String] {
+        let declared = Set(attempt.values.secrets.keys.map(Self.bareName(ofSecret:)))
+        return launcher.environment.filter { name, _ in
             !declared.contains(name) && !name.hasPrefix("BGDEPLOY_")
         }
+    }
+
+    /// The step's own variables and the run's values.
+    func ownEnvironment(of attempt: StepAttempt) throws(StepFailure) -> [String: String] {
+        let secrets = attempt.values.secrets.map { (Self.bareName(ofSecret: $0.key), $0.value) }
+        var environment: [String: String] = [:]
         for variable in variables {
             environment[variable.name] = try variable.value.resolved(in: attempt.values)
         }

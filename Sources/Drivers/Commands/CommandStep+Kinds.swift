@@ -1,6 +1,7 @@
 import ChildProcesses
 import DeployCore
 package import DeployPorts
+package import SecureShell
 
 extension CommandStep {
     /// `run` and `script`, for the catalogue.
@@ -9,14 +10,17 @@ extension CommandStep {
     ///   - supervisor: the program that becomes the supervisor when it is started with
     ///     `supervise-step FOLDER`. `/proc/self/exe` is this very program even when its file was replaced.
     ///   - environment: what the commands inherit; `nil` for this process's own.
+    ///   - client: how `ssh` is started for those on other hosts.
     /// - Returns: the two kinds.
     package static func kinds(
         supervisor: String = "/proc/self/exe",
-        environment: [String: String]? = nil
+        environment: [String: String]? = nil,
+        client: @escaping @Sendable () -> SSHClient = { SSHClient.usual() }
     ) -> [StepKind] {
         let launcher = Launcher(
             supervisor: supervisor,
-            environment: environment ?? ProcessTable.environment()
+            environment: environment ?? ProcessTable.environment(),
+            client: client
         )
         return [
             StepKind(key: "run", schema: runSchema, siblings: siblings) {
@@ -26,11 +30,12 @@ extension CommandStep {
                 diagnostics in
                 let reader = CommandReader(diagnostics: diagnostics)
                 let command = reader.arguments(value)
-                let variables = reader.variables(siblings)
+                let (variables, host) = (reader.variables(siblings), reader.host(siblings))
                 return command.map {
                     CommandStep(
                         command: .run($0),
                         variables: variables,
+                        host: host,
                         folder: context.folder,
                         launcher: launcher
                     )
@@ -43,11 +48,12 @@ extension CommandStep {
                 diagnostics in
                 let reader = CommandReader(diagnostics: diagnostics)
                 let text = reader.script(value)
-                let variables = reader.variables(siblings)
+                let (variables, host) = (reader.variables(siblings), reader.host(siblings))
                 return text.map {
                     CommandStep(
                         command: .script($0),
                         variables: variables,
+                        host: host,
                         folder: context.folder,
                         launcher: launcher
                     )

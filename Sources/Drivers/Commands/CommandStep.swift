@@ -1,8 +1,10 @@
 import ChildProcesses
 import DeployCore
 package import DeployPorts
+import SecureShell
 
-/// A step that is a command on this host: `run` (an argument list) or `script` (a shell text).
+/// A step that is a command on this host or, over SSH, on another: `run` (an argument list) or `script` (a shell
+/// text).
 ///
 /// It is carried out by a supervisor process of its own and survives the orchestrator: performing an attempt a
 /// second time attaches to the first, whatever has become of it, and never runs the command again.
@@ -11,6 +13,7 @@ package import DeployPorts
 /// `SSH_AUTH_SOCK` and their proxies; but not the variables that the playbook declares as secrets (they come as
 /// `BGDEPLOY_SECRET_NAME`) and none of the orchestrator's own `BGDEPLOY_*`. On top of it come the step's `env`
 /// and the run's values. It starts in the playbook's folder with an empty standard input and umask 022.
+/// On another host it gets the step's `env` and the run's values alone, and starts where a login does.
 package struct CommandStep: StepAction {
     enum Command {
         case run([Template])
@@ -20,6 +23,8 @@ package struct CommandStep: StepAction {
     let command: Command
     /// The step's own variables.
     let variables: [Variable]
+    /// `nil` for this one.
+    let host: SSHHost?
     let folder: String
     let launcher: Launcher
 
@@ -34,6 +39,8 @@ package struct CommandStep: StepAction {
         let supervisor: String
         /// The orchestrator's.
         let environment: [String: String]
+        /// Asked when a command on another host is started.
+        let client: @Sendable () -> SSHClient
     }
 
     package var isReadOnly: Bool { false }
@@ -41,10 +48,13 @@ package struct CommandStep: StepAction {
 
     package var summary: String {
         switch command {
-        case .run(let arguments): "run " + arguments.map { Self.quoted($0.source) }.joined(separator: " ")
-        case .script(let text): "script " + Self.firstLine(of: text)
+        case .run(let arguments):
+            "run " + arguments.map { Self.quoted($0.source) }.joined(separator: " ") + place
+        case .script(let text): "script " + Self.firstLine(of: text) + place
         }
     }
+
+    private var place: String { host.map { " on \($0)" } ?? "" }
 
     package var references: [Reference] {
         let own = variables.flatMap(\.value.references)
@@ -78,7 +88,7 @@ package struct CommandStep: StepAction {
             switch verdict(on: record, of: process, attempt) {
             case .success(let result): return .ended(result)
             // Somebody else's signal says nothing about what the command had done until then.
-            case .failure(let failure) where record.isForeignSignal: return .unknown(failure.message)
+            case .failure(let failure) where isLost(record, process): return .unknown(failure.message)
             case .failure(let failure): return .failed(failure)
             }
         }
@@ -90,7 +100,8 @@ package struct CommandStep: StepAction {
     }
 
     private func order(for attempt: StepAttempt) throws(StepFailure) -> StepOrder {
-        StepOrder(
+        if let host { return try remoteOrder(for: attempt, on: host) }
+        return StepOrder(
             arguments: try arguments(attempt.values),
             environment: try environment(for: attempt),
             folder: folder,
@@ -99,7 +110,7 @@ package struct CommandStep: StepAction {
         )
     }
 
-    private func arguments(_ values: Values) throws(StepFailure) -> [String] {
+    func arguments(_ values: Values) throws(StepFailure) -> [String] {
         switch command {
         case .script(let text): return ["/bin/sh", "-c", text]
         case .run(let templates):
@@ -115,7 +126,11 @@ package struct CommandStep: StepAction {
         _ attempt: StepAttempt
     ) -> Result<StepResult, StepFailure> {
         let took = record.duration
-        if record.isSuccess { return .success(StepResult(summary: "exit 0 in \(took)")) }
+        if record.isSuccess { return .success(StepResult(summary: "exit 0 in \(took)\(place)")) }
+        if let failure = sshFailure(record, process) {
+            let words = Redactor(secrets: attempt.values.secrets.values).masked(failure.message)
+            return .failure(StepFailure("\(summary): \(words)", isTransient: failure.isTransient))
+        }
         let redactor = Redactor(secrets: attempt.values.secrets.values)
         let title = redactor.masked(title(in: attempt.values))
         let what =
@@ -140,7 +155,7 @@ package struct CommandStep: StepAction {
     /// The command as it was run, for a person.
     private func title(in values: Values) -> String {
         guard case .run = command, let arguments = try? arguments(values) else { return summary }
-        return "run " + arguments.map(Self.quoted).joined(separator: " ")
+        return "run " + arguments.map(Self.quoted).joined(separator: " ") + place
     }
 
     private static func quoted(_ text: String) -> String {

@@ -55,7 +55,7 @@ package struct HAProxySettings: Hashable, Sendable {
         mode == .map ? "\(backend)_\(environment.name)" : backend
     }
 
-    /// Reads the keys `haproxy`, `backend`, `socket`, `mode`, `test`, `reload` and `on` of a balancer's entry and
+    /// Reads the keys `haproxy`, `backend`, `socket`, `mode`, `test` and `reload` of a balancer's entry and
     /// reports every mistake in them; `nil` when a needed one is missing.
     package static func settings(
         from reader: inout MapReader,
@@ -67,12 +67,6 @@ package struct HAProxySettings: Hashable, Sendable {
         let mode = mode(from: &reader, context)
         let test = reader.command("test")
         let reload = reader.command("reload")
-        if let value = reader.optional("on") {
-            reader.diagnostics.report(
-                value.position,
-                "`on` is not available in this version: a balancer is changed on the host that bgdeploy runs on"
-            )
-        }
         guard let file, let backend, let socket, let mode else { return nil }
         return HAProxySettings(
             file: context.absolute(file),
@@ -136,6 +130,8 @@ package struct HAProxySettings: Hashable, Sendable {
               "description": "The command that tests the file; haproxy -c -q -f FILE by default."},
             "reload": {"type": "array", "items": {"type": "string"}, "minItems": 1,
               "description": "The command that reloads HAProxy when mode map is installed; SIGUSR2 to its master process by default."},
+            "on": {"type": "string", "pattern": "^ssh://[^/]+$",
+              "description": "The host that it runs on, over SSH: ssh://[user@]host[:port]; this one by default."},
             "log": {"type": "string", "description": "Where HAProxy sends its log: unix:/PATH, udp:127.0.0.1:PORT or a file."}
           },
           "additionalProperties": false

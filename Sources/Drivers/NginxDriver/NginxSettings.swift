@@ -70,12 +70,6 @@ package struct NginxSettings: Hashable, Sendable {
                 "`directory` is where `mode: switchboard` keeps its links; `mode: \(mode)` has none"
             )
         }
-        if let value = reader.optional("on") {
-            reader.diagnostics.report(
-                value.position,
-                "`on` is not available in this version: a balancer is changed on the host that bgdeploy runs on"
-            )
-        }
         guard let file, let upstream, let mode else { return nil }
         var settings = NginxSettings(
             file: context.absolute(file),
@@ -134,6 +128,8 @@ package struct NginxSettings: Hashable, Sendable {
               "description": "How the traffic is divided; weights by default."},
             "probe": {"type": "string", "minLength": 1, "description": "Where nginx answers what it does now."},
             "directory": {"type": "string", "minLength": 1, "description": "Where mode switchboard keeps its links."},
+            "on": {"type": "string", "pattern": "^ssh://[^/]+$",
+              "description": "The host that it runs on, over SSH: ssh://[user@]host[:port]; this one by default."},
             "log": {"type": "string", "description": "Where nginx sends its access log."}
           },
           "additionalProperties": false

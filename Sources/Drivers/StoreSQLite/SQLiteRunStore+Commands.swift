@@ -1,6 +1,7 @@
 package import DeployCore
 package import DeployPorts
 import GRDB
+import JournalFormat
 
 extension SQLiteRunStore {
     package func post(_ command: PostedCommand, to run: RunID) async throws(RunStoreError) -> Int {

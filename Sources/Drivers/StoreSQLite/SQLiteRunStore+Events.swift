@@ -1,6 +1,7 @@
 package import DeployCore
 package import DeployPorts
 import GRDB
+import JournalFormat
 import SafeFile
 
 extension SQLiteRunStore {
@@ -127,16 +128,7 @@ extension SQLiteRunStore {
             playbook: content.playbook
         )
         let hash = line.digest
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO events (position, run, sequence, at, fence, event, effects, previous, hash)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            end.position + 1, line.run, line.sequence, line.at, line.fence,
-            String(decoding: line.event, as: UTF8.self), String(decoding: line.effects, as: UTF8.self),
-            line.previous, hash,
-        ])
+        try insert(line, hash: hash, at: end.position + 1, into: database)
         try database.cachedStatement(sql: "UPDATE chain SET position = ?, hash = ?")
             .execute(arguments: [end.position + 1, hash])
         let entry = JournalEntry(
@@ -148,6 +140,24 @@ extension SQLiteRunStore {
             hash: hash
         )
         return (end.position + 1, entry)
+    }
+
+    static func insert(
+        _ line: JournalLine,
+        hash: String,
+        at position: Int,
+        into database: Database
+    ) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO events (position, run, sequence, at, fence, event, effects, previous, hash)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            position, line.run, line.sequence, line.at, line.fence,
+            String(decoding: line.event, as: UTF8.self), String(decoding: line.effects, as: UTF8.self),
+            line.previous, hash,
+        ])
     }
 
     /// The last position and hash; `.unreadable` when the last rows are missing.

@@ -1,6 +1,7 @@
 package import DeployCore
 package import DeployPorts
 import GRDB
+import JournalFormat
 
 extension SQLiteRunStore {
     package func acquireLease(
@@ -82,7 +83,7 @@ extension SQLiteRunStore {
         return try Row.fetchOne(statement, arguments: [service])
     }
 
-    private static func lease(of service: String, in row: Row) throws -> Lease? {
+    static func lease(of service: String, in row: Row) throws -> Lease? {
         guard let text = row.optionalText("holder") else { return nil }
         guard let holder = try? JournalCoding.decode(LeaseHolder.self, from: Array(text.utf8)) else {
             throw RunStoreError.unreadable(

@@ -1,6 +1,7 @@
 import DeployCore
 package import DeployPorts
 import GRDB
+import JournalFormat
 import SafeFile
 
 extension SQLiteRunStore {
@@ -12,19 +13,18 @@ extension SQLiteRunStore {
         try await read { database in
             var chain = ChainCheck()
             let rows = try Row.fetchCursor(database, sql: "\(Self.lines) ORDER BY e.position")
-            while chain.breach == nil, let row = try rows.next() { chain.take(row) }
-            if chain.breach == nil { chain.breach = try Self.breach(outside: chain, in: database) }
-            return ChainReport(entryCount: chain.count, head: chain.head, breach: chain.breach)
+            while chain.breach == nil, let row = try rows.next() {
+                if let link = try? ChainLink(row: row) { chain.take(link) } else { chain.takeDamaged() }
+            }
+            let end = try Row.fetchOne(database, sql: "SELECT position, hash FROM chain")
+            chain.end(at: try end.map { (try $0.number("position"), try $0.text("hash")) })
+            if chain.breach == nil { chain.breach = try Self.breach(outsideTheChain: database) }
+            return chain.report
         }
     }
 
-    /// What the entries cannot show by themselves: a missing end, runs without entries, changed playbooks.
-    private static func breach(outside chain: ChainCheck, in database: Database) throws -> String? {
-        guard let end = try Row.fetchOne(database, sql: "SELECT position, hash FROM chain"),
-            try end.number("position") == chain.count, try end.text("hash") == chain.head
-        else {
-            return "after \(chain.lastEntry): the journal's end is not the one that was written last"
-        }
+    /// What the entries cannot show by themselves: runs without entries, changed playbooks.
+    private static func breach(outsideTheChain database: Database) throws -> String? {
         let orphan = try Row.fetchOne(
             database,
             sql: """
@@ -47,59 +47,5 @@ extension SQLiteRunStore {
             sql: "SELECT id FROM runs WHERE playbook NOT IN (SELECT digest FROM documents)"
         )
         return try missing.map { "run \(try $0.text("id")): its playbook is missing" }
-    }
-}
-
-/// Follows the chain from its beginning and stops at the first entry that does not fit.
-private struct ChainCheck {
-    private(set) var count = 0
-    private(set) var head = JournalLine.origin
-    private(set) var lastEntry = "the beginning"
-    var breach: String?
-    private var sequences: [String: Int] = [:]
-
-    mutating func take(_ row: Row) {
-        do {
-            let line = try JournalLine(row: row)
-            let name = "run \(line.run), entry \(line.sequence)"
-            if let complaint = try complaint(about: line, in: row) {
-                breach = "\(name): \(complaint)"
-                return
-            }
-            count += 1
-            head = try row.text("hash")
-            lastEntry = name
-            sequences[line.run] = line.sequence
-        } catch {
-            breach = "after \(lastEntry): a row is damaged"
-        }
-    }
-
-    private func complaint(about line: JournalLine, in row: Row) throws -> String? {
-        let position = try row.number("position")
-        guard position == count + 1 else {
-            return "it is at position \(position), but position \(count + 1) is missing before it"
-        }
-        guard line.previous == head else { return "it does not follow \(lastEntry)" }
-        guard line.sequence == (sequences[line.run] ?? 0) + 1 else {
-            return "entry \((sequences[line.run] ?? 0) + 1) is missing before it"
-        }
-        guard try line.digest == row.text("hash") else { return "it was changed after it was written" }
-        return try complaintAboutRun(line, row)
-    }
-
-    /// The table of runs must say what the run's first entry says.
-    private func complaintAboutRun(_ line: JournalLine, _ row: Row) throws -> String? {
-        guard line.sequence == 1 else {
-            return row.optionalText("id") == nil ? nil : "it is taken for the first entry of a run"
-        }
-        // An entry of a later version is whole even if this one cannot read it.
-        guard let event = try? JournalCoding.decode(RunEvent.self, from: line.event) else { return nil }
-        guard case .started(let plan) = event.kind else { return "a run must begin with its start" }
-        let isSame =
-            try row.text("id") == line.run && row.text("service") == plan.service
-            && row.text("version") == plan.version.rawValue
-            && row.number("started_at") == Int(event.at.milliseconds)
-        return isSame ? nil : "the table of runs says something else about this run"
     }
 }

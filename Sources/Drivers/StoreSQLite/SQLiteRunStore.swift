@@ -1,5 +1,6 @@
 package import DeployPorts
 import GRDB
+import JournalFormat
 import SafeFile
 import Synchronization
 
@@ -41,7 +42,7 @@ package final class SQLiteRunStore: RunStore {
             try file.prepare()
             do {
                 let queue = try DatabaseQueue(path: path, configuration: Self.configuration(readonly: true))
-                try queue.read { try Self.checkVersion(of: $0, at: path) }
+                _ = try queue.read { try Self.checkVersion(of: $0, at: path) }
                 return (queue, file.identity)
             } catch {
                 throw SQLiteProblem(file: file).translated(error)
@@ -60,8 +61,8 @@ package final class SQLiteRunStore: RunStore {
         return configuration
     }
 
-    private static func checkVersion(of database: Database, at path: String) throws {
-        let version = try Int.fetchOne(database.cachedStatement(sql: Schema.pragma)) ?? 0
+    private static func checkVersion(of database: Database, at path: String) throws -> Int {
+        let version = try Schema.version(of: database)
         if version > Schema.version {
             throw RunStoreError.unreadable(
                 """
@@ -70,9 +71,10 @@ package final class SQLiteRunStore: RunStore {
                 """
             )
         }
-        if version < Schema.version {
+        if version < Schema.oldest {
             throw RunStoreError.unreadable("\(path) is no journal of bgdeploy: give another path")
         }
+        return version
     }
 
     // MARK: access
@@ -120,7 +122,9 @@ package final class SQLiteRunStore: RunStore {
             return try openWriter().writeWithoutTransaction { database in
                 var value: Value?
                 try database.inTransaction(.immediate) {
-                    try Self.checkVersion(of: database, at: file.path)
+                    if try Self.checkVersion(of: database, at: file.path) < Schema.version {
+                        try Schema.upgrade(database)
+                    }
                     value = try body(database)
                     return .commit
                 }

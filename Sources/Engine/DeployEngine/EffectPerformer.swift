@@ -29,6 +29,7 @@ struct EffectPerformer: Sendable {
         case .step(let step): await perform(step, values)
         case .approval(let step, _, let until): await expire(until, "\(step.title): nobody approved in time")
         case .wait(_, let until): await wait(until)
+        case .window(let step, let opens, let until): await window(step, opens, until)
         case .route(let exposure): await route(exposure)
         case .watch(let watch): .judged(await verdict(of: watch))
         case .drain(let until): await drain(until: until)
@@ -43,12 +44,20 @@ struct EffectPerformer: Sendable {
         case .route where pending.isCancelled:
             // The mark was raised: nothing of it can land any more, but what has landed is not known.
             .failed(reason: "taken over while it was under way", traffic: .unknown)
-        case .step, .approval, .wait, .route, .watch, .drain: await perform(pending.effect, values)
+        case .step, .approval, .wait, .window, .route, .watch, .drain:
+            await perform(pending.effect, values)
         }
     }
 
     private func perform(_ step: Step, _ values: Values) async -> RunEvent.Kind.Outcome {
-        guard step.kind == .inspectBalancers else { return await steps.perform(step, values) }
+        switch step.kind {
+        case .inspectBalancers: await inspect()
+        case .retire: await checkRetirement()
+        case .action, .approval, .wait, .window: await steps.perform(step, values)
+        }
+    }
+
+    private func inspect() async -> RunEvent.Kind.Outcome {
         do throws(BalancerFleet.Failure) {
             try await fleet.inspect()
             tellNews()

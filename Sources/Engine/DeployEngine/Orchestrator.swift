@@ -86,6 +86,8 @@ package struct Orchestrator: Sendable {
     ///
     /// `stops` asks it to leave.
     package func start(_ plan: Plan, playbook: String, stops: AsyncStream<Void>) async -> RunEnd {
+        var plan = plan
+        plan.startedBy = lease.holder.actor
         let event = RunEvent(at: surroundings.clock.now(), .started(plan: plan))
         let transition = Reducer.step(RunState(plan: plan), event)
         do throws(RunStoreError) {
@@ -107,18 +109,19 @@ package struct Orchestrator: Sendable {
 
     /// Takes over a run as it stands in the journal.
     ///
-    /// `command` is obeyed before anything is done.
+    /// `command` is obeyed before anything is done; `answering` is its number, where it was posted.
     package func resume(
         _ state: RunState,
         obeying command: PostedCommand?,
+        answering number: Int? = nil,
         stops: AsyncStream<Void>
     ) async -> RunEnd {
-        await drive(state, begin: .takeOver(by: lease.holder.actor, command), stops: stops)
+        await drive(state, begin: .takeOver(by: lease.holder.actor, command, answering: number), stops: stops)
     }
 
     enum Beginning {
         case perform([PendingEffect])
-        case takeOver(by: Actor, PostedCommand?)
+        case takeOver(by: Actor, PostedCommand?, answering: Int?)
     }
 
     private func drive(_ state: RunState, begin: Beginning, stops: AsyncStream<Void>) async -> RunEnd {

@@ -78,7 +78,8 @@ struct RunLoop {
         switch beginning {
         case .perform(let effects):
             for effect in effects { launch(effect, reconciling: false, &group) }
-        case .takeOver(let actor, let command): await takeOver(by: actor, command, &group)
+        case .takeOver(let actor, let command, let number):
+            await takeOver(by: actor, command, answering: number, &group)
         }
     }
 
@@ -86,6 +87,7 @@ struct RunLoop {
     private mutating func takeOver(
         by actor: Actor,
         _ command: PostedCommand?,
+        answering number: Int?,
         _ group: inout DiscardingTaskGroup
     ) async {
         guard await record(.resumed(by: actor)) != nil else { return }
@@ -96,7 +98,7 @@ struct RunLoop {
                 by: command.by,
                 reason: command.reason
             )
-            guard let transition = await record(kind) else { return }
+            guard let transition = await record(kind, answering: number) else { return }
             fresh = transition.effects
         }
         for pending in state.pending {
@@ -168,17 +170,15 @@ struct RunLoop {
 
     /// Whether something of a released run is still to be done by this process.
     private func isDue(_ pending: PendingEffect) -> Bool {
-        if pending.isCancelled { return true }
-        guard surroundings.runsFollowUps else { return false }
-        if case .wait(_, let until) = pending.effect { return until <= surroundings.clock.now() }
-        return true
+        guard !pending.isCancelled, case .wait(_, let until) = pending.effect else { return true }
+        return surroundings.runsFollowUps && until <= surroundings.clock.now()
     }
 
     private func mustBeAwaited(_ effect: Effect) -> Bool {
         switch effect {
         case .route: true
         case .step(let step): surroundings.actions[step.id]?.survivesUs != true
-        case .approval, .wait, .watch, .drain: false
+        case .approval, .wait, .window, .watch, .drain: false
         }
     }
 

@@ -69,6 +69,11 @@ CURLcode bg_curl_set_write(CURL *easy, bg_curl_data_callback callback, void *con
     return code ? code : library.easy_setopt(easy, CURLOPT_WRITEDATA, context);
 }
 
+CURLcode bg_curl_set_read(CURL *easy, bg_curl_data_callback callback, void *context) {
+    CURLcode code = library.easy_setopt(easy, CURLOPT_READFUNCTION, callback);
+    return code ? code : library.easy_setopt(easy, CURLOPT_READDATA, context);
+}
+
 CURLcode bg_curl_set_header(CURL *easy, bg_curl_data_callback callback, void *context) {
     CURLcode code = library.easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
     return code ? code : library.easy_setopt(easy, CURLOPT_HEADERDATA, context);

@@ -23,6 +23,7 @@
     use(setSingleRowMode) \
     use(consumeInput) \
     use(isBusy) \
+    use(notifies) \
     use(getResult) \
     use(getCancel) \
     use(cancel) \
@@ -100,6 +101,7 @@ int bg_pq_sendStatement(PGconn *connection, const char *text, int count, const c
 int bg_pq_setSingleRowMode(PGconn *connection) { return library.setSingleRowMode(connection); }
 int bg_pq_consumeInput(PGconn *connection) { return library.consumeInput(connection); }
 int bg_pq_isBusy(PGconn *connection) { return library.isBusy(connection); }
+PGnotify *bg_pq_notifies(PGconn *connection) { return library.notifies(connection); }
 PGresult *bg_pq_getResult(PGconn *connection) { return library.getResult(connection); }
 PGcancel *bg_pq_getCancel(PGconn *connection) { return library.getCancel(connection); }
 int bg_pq_cancel(PGcancel *cancel, char *complaint, int room) { return library.cancel(cancel, complaint, room); }

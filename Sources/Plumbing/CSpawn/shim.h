@@ -18,6 +18,7 @@ enum {
     cspawn_memfd_cloexec = 1,      // MFD_CLOEXEC
     cspawn_ofd_getlk = 36,         // F_OFD_GETLK
     cspawn_ofd_setlk = 37,         // F_OFD_SETLK
+    cspawn_setpipe_size = 1031,    // F_SETPIPE_SZ
 };
 
 // 434 is pidfd_open on every architecture; glibc wraps it only since 2.36. Close-on-exec by definition.

@@ -37,6 +37,8 @@ struct ChildWatch: ~Copyable {
     let linger: Int
     /// Readable when the child must be ended early; −1 for never.
     var cancellation: Int32 = -1
+    /// The other end of the child's input, closed to tell it to end.
+    private var heldInput: Descriptor?
 
     private var outputIsOpen = true
     private var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -47,7 +49,8 @@ struct ChildWatch: ~Copyable {
         deadline: Int,
         grace: Int,
         linger: Int,
-        cancellation: Int32 = -1
+        cancellation: Int32 = -1,
+        heldInput: consuming Descriptor? = nil
     ) {
         self.process = process
         self.output = output
@@ -55,6 +58,7 @@ struct ChildWatch: ~Copyable {
         self.grace = grace
         self.linger = linger
         self.cancellation = cancellation
+        self.heldInput = heldInput
         _ = fcntl(self.output.raw, F_SETFL, O_NONBLOCK)
     }
 
@@ -121,6 +125,11 @@ struct ChildWatch: ~Copyable {
 
     private mutating func endGroup(_ handle: Int32, _ take: (ArraySlice<UInt8>) -> Void) {
         cancellation = -1
+        if heldInput != nil {
+            heldInput = nil
+            // What it runs elsewhere has the grace there, and needs a moment to tell.
+            awaitGroupEnd(handle, within: grace + 2000, take)
+        }
         kill(-process, SIGTERM)
         awaitGroupEnd(handle, within: grace, take)
         kill(-process, SIGKILL)

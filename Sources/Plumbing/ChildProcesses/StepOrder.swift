@@ -13,6 +13,12 @@ package struct StepOrder: Codable, Sendable {
     package var graceMilliseconds: Int
     /// Masked in everything that is kept.
     package var secrets: [String]
+    /// What the command reads from its standard input, which then stays open until the command is to end; `nil`
+    /// for an empty one.
+    ///
+    /// For a command that runs another one elsewhere: the input's end tells it to end that, and the grace runs
+    /// before the signals do.
+    package var input: String?
     /// Of the output, in bytes: what is kept of its beginning and of its end.
     package var headLimit: Int
     package var tailLimit: Int
@@ -24,6 +30,7 @@ package struct StepOrder: Codable, Sendable {
         deadlineMilliseconds: Int,
         graceMilliseconds: Int = 5000,
         secrets: [String] = [],
+        input: String? = nil,
         headLimit: Int = 4_194_304,
         tailLimit: Int = 1_048_576
     ) {
@@ -33,6 +40,7 @@ package struct StepOrder: Codable, Sendable {
         self.deadlineMilliseconds = deadlineMilliseconds
         self.graceMilliseconds = graceMilliseconds
         self.secrets = secrets
+        self.input = input
         self.headLimit = headLimit
         self.tailLimit = tailLimit
     }

@@ -87,27 +87,29 @@ package enum StepSupervisor {
     {
         let spawn = Spawn(arguments: order.arguments, environment: order.environment, folder: order.folder)
         guard let file = folder.open(.output, O_WRONLY | O_CREAT | O_APPEND),
-            let input = Descriptor.null(O_RDONLY),
+            let input = StepInput(order.input),
             let pipe = Pipe()
         else { return ExitRecord(refusal: systemErrorText(errno)) }
         let begin = monotonicMilliseconds()
         let process: pid_t
         do throws(ShortCommandError) {
             process = try spawn.start(
-                input: input.raw,
+                input: input.readEnd.raw,
                 output: pipe.writeEnd.raw,
                 errors: pipe.writeEnd.raw
             )
         } catch {
             return ExitRecord(refusal: error.message)
         }
+        let held = input.intoWriteEnd()
         var watch = ChildWatch(
             process: process,
             output: pipe.intoReadEnd(),
             deadline: order.deadlineMilliseconds,
             grace: order.graceMilliseconds,
             linger: linger,
-            cancellation: signals
+            cancellation: signals,
+            heldInput: held
         )
         var output = CappedOutput(file, headLimit: order.headLimit, tailLimit: order.tailLimit)
         var redactor = Redactor(secrets: order.secrets)

@@ -30,6 +30,14 @@ package enum HTTPError: Error, Hashable, Sendable {
         case waiting(connectedAfter: Duration, headerBytes: Int)
         case receiving(status: Int, bodyBytes: Int)
 
+        /// Whether the connection was not there yet.
+        var isBeforeRequest: Bool {
+            switch self {
+            case .resolving, .connecting, .handshake: true
+            case .waiting, .receiving: false
+            }
+        }
+
         package var description: String {
             switch self {
             case .resolving(let host): "the name \(host) was not resolved"

@@ -14,6 +14,8 @@ package struct HTTPRequest: Hashable, Sendable {
     package var unixSocket: String?
     /// For everything together, from the name's look-up to the last byte.
     package var deadline: Duration
+    /// For the connection alone, TLS included; `nil` for ``deadline``.
+    package var connectDeadline: Duration?
     /// The most bytes that a body may have, as they come over the wire without the transfer coding.
     package var bodyLimit: Int
     package var basicAuth: HTTPBasicAuth?

@@ -24,16 +24,20 @@ extension Transfer {
     }
 
     /// `nil` for a transfer that went well.
-    func error(for code: CURLcode, deadline: Duration) -> HTTPError? {
+    func error(for code: CURLcode, deadline: Duration, connectDeadline: Duration? = nil) -> HTTPError? {
         if let refusal = record.refusal, code != CURLE_OK { return refusal }
         switch code {
         case CURLE_OK: return nil
         case CURLE_ABORTED_BY_CALLBACK: return .cancelled
-        case CURLE_OPERATION_TIMEDOUT: return .timedOut(after: deadline, phase: phase)
+        case CURLE_OPERATION_TIMEDOUT:
+            let phase = phase
+            let limit = phase.isBeforeRequest ? connectDeadline ?? deadline : deadline
+            return .timedOut(after: limit, phase: phase)
         case CURLE_COULDNT_RESOLVE_HOST: return .unresolved(host: host)
         case CURLE_COULDNT_CONNECT: return connectError
         case CURLE_PEER_FAILED_VERIFICATION:
             return .tls(reason: "the certificate is not trusted: \(reason(code))")
+        case CURLE_USE_SSL_FAILED: return .tls(reason: "the server offers no TLS")
         case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_NOTFOUND:
             return .tls(reason: "the TLS handshake failed: \(reason(code))")
         case CURLE_SSL_CACERT_BADFILE: return .badRequest("the authorities' file: \(reason(code))")

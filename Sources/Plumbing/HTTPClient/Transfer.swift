@@ -45,7 +45,11 @@ final class Transfer {
             )
             try transfer.setUp(request)
             let cookies = request.cookies.map { ($0, $0.load(into: transfer.easy)) }
-            try transfer.perform(deadline: request.deadline, stop: stop)
+            try transfer.perform(
+                deadline: request.deadline,
+                connectDeadline: request.connectDeadline,
+                stop: stop
+            )
             if let (jar, before) = cookies { jar.store(from: transfer.easy, before: before) }
             return try transfer.makeResponse()
         }
@@ -84,12 +88,19 @@ final class Transfer {
         _ = bg_curl_set_list(easy, option, list)
     }
 
-    private func perform(deadline: Duration, stop: StopSwitch) throws(HTTPError) {
+    func perform(
+        deadline: Duration,
+        connectDeadline: Duration? = nil,
+        stop: StopSwitch
+    ) throws(HTTPError) {
         setDeadline(deadline)
+        if let connectDeadline {
+            _ = bg_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, connectDeadline.wholeMilliseconds))
+        }
         stop.attach(multi.handle)
         defer { stop.detach() }
         let code = drive(stop: stop)
-        if let error = error(for: code, deadline: deadline) { throw error }
+        if let error = error(for: code, deadline: deadline, connectDeadline: connectDeadline) { throw error }
     }
 
     /// Runs the transfer to its end; the timers are libcurl's own.

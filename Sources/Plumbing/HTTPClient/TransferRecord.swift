@@ -11,6 +11,8 @@ final class TransferRecord {
     private(set) var headers: [HTTPHeader] = []
     private(set) var body: [UInt8] = []
     private(set) var headerBytes = 0
+    /// As it came, which for SMTP is the server's last answer.
+    private(set) var lastLine = ""
     private var headerCount = 0
     /// The empty line after a final status has come.
     private(set) var isHeaderComplete = false
@@ -46,6 +48,7 @@ final class TransferRecord {
             return false
         }
         let line = String(decoding: bytes, as: UTF8.self)
+        lastLine = Self.trimmed(line[...])
         if line.hasPrefix("HTTP/") {
             begin(statusLine: line)
         } else if let colon = line.firstIndex(of: ":") {

@@ -16,9 +16,10 @@ package struct PostgresAddress: Hashable, Sendable {
 
     /// Reads what libpq takes for a URL: `postgresql://user:password@host1:5432,host2/database?sslmode=…`.
     ///
-    /// A driver's name in the scheme, as `postgresql+psycopg2`, is passed over. What is wrong with a URL is not
-    /// told in libpq's words: they quote it, and its password with it.
-    package init(_ url: String) throws(PostgresError) {
+    /// `defaults` are parameters of libpq for what the URL does not say. A driver's name in the scheme, as
+    /// `postgresql+psycopg2`, is passed over. What is wrong with a URL is not told in libpq's words: they
+    /// quote it, and its password with it.
+    package init(_ url: String, defaults: [String: String] = [:]) throws(PostgresError) {
         guard let colon = url.firstRange(of: "://") else { throw Self.badURL }
         let scheme = url[..<colon.lowerBound].split(separator: "+").first.map(String.init) ?? ""
         guard scheme == "postgres" || scheme == "postgresql", !url.utf8.contains(0) else { throw Self.badURL }
@@ -34,6 +35,9 @@ package struct PostgresAddress: Hashable, Sendable {
                 parameters.append(Parameter(name: String(cString: keyword), value: String(cString: value)))
             }
             option += 1
+        }
+        for (name, value) in defaults where !parameters.contains(where: { $0.name == name }) {
+            parameters.append(Parameter(name: name, value: value))
         }
         password = parameters.first { $0.name == "password" }?.value
         let hosts = Self.hosts(of: parameters)

@@ -48,8 +48,8 @@ package struct PostgresAnswer: Hashable, Sendable {
 
 /// Asks a PostgreSQL one thing over a connection of its own, by libpq.
 ///
-/// The statement runs in a transaction of its own: a read-only one unless the request says that it writes, and
-/// with the server's own time limits, which end it there when we are gone. libpq is loaded for the first
+/// The statement runs in a transaction of its own: a read-only one unless the request says that it writes,
+/// and with the server's own time limits, which end it there when we are gone. libpq is loaded for the first
 /// request; where it is missing, each ends in `.badRequest`, which says what to install.
 package struct PostgresClient: Sendable {
     private let heedsCancellation: Bool

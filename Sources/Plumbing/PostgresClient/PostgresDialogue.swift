@@ -54,8 +54,8 @@ struct PostgresDialogue {
         )
     }
 
-    /// Limits of the server, so that it does not go on when we are gone: a little before ours, so that it is the
-    /// one that tells.
+    /// Limits of the server, so that it does not go on when we are gone: a little before ours, so that it is
+    /// the one that tells.
     private var prologue: String {
         let left = max(1, (end - ContinuousClock.now).wholeMilliseconds * 19 / 20)
         return """

@@ -114,6 +114,19 @@ final class PostgresLink {
         return bg_pq_getResult(handle).map { .result(PostgresResult($0)) } ?? .end
     }
 
+    /// The payloads of what came by `NOTIFY`; reads what has come.
+    ///
+    /// `nil` when the connection has ended.
+    func notifications() -> [String]? {
+        guard bg_pq_consumeInput(handle) == 1 else { return nil }
+        var payloads: [String] = []
+        while let notice = bg_pq_notifies(handle) {
+            payloads.append(notice.pointee.extra.map { String(cString: $0) } ?? "")
+            bg_pq_freemem(notice)
+        }
+        return payloads
+    }
+
     /// Waits for the socket, until `end` or until the call is stopped; returns whether it is ready.
     func wait(for event: Int32, until end: ContinuousClock.Instant) -> Bool {
         while !call.isStopped {

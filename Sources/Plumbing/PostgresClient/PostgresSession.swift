@@ -5,27 +5,34 @@ internal import Synchronization
 /// One connection to a database for several statements, one after another.
 ///
 /// Each has a deadline and ends soon when its task is cancelled. A session that lost a statement (deadline,
-/// cancellation, the connection's end) is closed: what the server refuses alone leaves it as it is. It makes no
-/// transactions: `BEGIN` and `COMMIT` are statements like others.
+/// cancellation, the connection's end) is closed: what the server refuses alone leaves it as it is. It makes
+/// no transactions: `BEGIN` and `COMMIT` are statements like others.
 package final class PostgresSession: Sendable {
     /// The server's process, as the server tells it: a pooler between us would tell another.
     package let backendPID: Int
     private let wire: PostgresWire
 
-    /// Connects within `deadline`.
+    /// Connects within `deadline`; without `heedsCancellation` also when the task is cancelled.
     ///
     /// `name` is what `pg_stat_activity` shows as `application_name`, at most 63 bytes of it.
     package static func open(
         _ address: PostgresAddress,
         named name: String,
-        within deadline: Duration
+        within deadline: Duration,
+        heedsCancellation: Bool = true
     ) async throws(PostgresError) -> PostgresSession {
         let start = ContinuousClock.now
         let wire = PostgresWire()
-        try await wire.open(address, named: name, until: start + deadline)
+        try await wire.open(address, named: name, until: start + deadline, heedsCancellation)
         let left = deadline - (ContinuousClock.now - start)
         do throws(PostgresError) {
-            let rows = try await wire.send("SELECT pg_backend_pid()", [], .query, within: left)
+            let rows = try await wire.send(
+                "SELECT pg_backend_pid()",
+                [],
+                .query,
+                within: left,
+                heedsCancellation
+            )
             guard let pid = rows.first?.first?.value.flatMap({ Int($0) }) else {
                 throw .unreachable(["the server does not tell its process"])
             }
@@ -45,13 +52,21 @@ package final class PostgresSession: Sendable {
 
     /// The rows of one statement, in which `$1`, `$2` and so on stand for `values`.
     ///
-    /// At most 16 MB of them.
+    /// At most 16 MB of them. Without `heedsCancellation` it is carried out though the task is cancelled.
     package func query(
         _ statement: String,
         _ values: [String] = [],
-        within deadline: Duration
+        within deadline: Duration,
+        heedsCancellation: Bool = true
     ) async throws(PostgresError) -> [[PostgresAnswer.Cell]] {
-        try await wire.send(statement, values, .query, within: deadline)
+        try await wire.send(statement, values, .query, within: deadline, heedsCancellation)
+    }
+
+    /// The payloads of what came by `NOTIFY` on the channels that this session listens to.
+    ///
+    /// Waits for the first; empty when none came within `limit`.
+    package func notifications(within limit: Duration) async throws(PostgresError) -> [String] {
+        try await wire.notifications(within: limit)
     }
 
     /// Carries out a text of one or several statements and drops their rows.
@@ -92,9 +107,11 @@ private final class PostgresWire: Sendable {
     func open(
         _ address: PostgresAddress,
         named name: String,
-        until end: ContinuousClock.Instant
+        until end: ContinuousClock.Instant,
+        _ heedsCancellation: Bool
     ) async throws(PostgresError) {
-        try await PostgresCall.answer(on: queue) { [self] call throws(PostgresError) in
+        try await PostgresCall.answer(on: queue, heedsCancellation: heedsCancellation) {
+            [self] call throws(PostgresError) in
             try link.withLock { link throws(PostgresError) in
                 link = try PostgresLink.open(address, named: name, until: end, call)
             }
@@ -131,6 +148,24 @@ private final class PostgresWire: Sendable {
             if case .refused = error { throw error }
             close()
             throw error
+        }
+    }
+
+    func notifications(within limit: Duration) async throws(PostgresError) -> [String] {
+        guard !isClosed.load(ordering: .relaxed) else { throw Self.closed }
+        let end = ContinuousClock.now + limit
+        return try await PostgresCall.answer(on: queue) { [self] call throws(PostgresError) in
+            try link.withLock { link throws(PostgresError) in
+                guard let link else { throw Self.closed }
+                link.call = call
+                repeat {
+                    guard let payloads = link.notifications() else {
+                        throw .cutOff(reason: link.complaint, outcome: .notSent)
+                    }
+                    if !payloads.isEmpty { return payloads }
+                } while link.wait(for: POLLIN, until: end)
+                return []
+            }
         }
     }
 

@@ -41,6 +41,8 @@ public protocol RunStore: Sendable {
 
     /// Takes the service's lease if it is free, its holder's process is dead, or its time is over; with
     /// `.byForce` also from a living holder. The new fencing number is above every earlier one and above `floor`.
+    ///
+    /// A store that several hosts share goes by its own clock instead of `now`, for all of them alike.
     func acquireLease(
         on service: String,
         for holder: LeaseHolder,
@@ -221,7 +223,8 @@ public struct ChainReport: Hashable, Sendable {
 }
 
 public enum RunStoreError: Error, Hashable, Sendable {
-    /// The file cannot be opened, read or locked in time. Nothing was written.
+    /// The file or the database cannot be opened, read or locked in time. Nothing was written, unless the text says
+    /// that this is not known: then the same append may be tried again, and is written once.
     case unavailable(String)
     /// The disk is full. Nothing was written.
     case full(String)

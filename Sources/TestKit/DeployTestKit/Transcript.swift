@@ -69,6 +69,8 @@ public enum Transcript {
         case "abort": command = .abort
         case "rollback": command = .rollback(gradual: false)
         case "rollback-gradually": command = .rollback(gradual: true)
+        case "retire": command = .retire(early: false)
+        case "retire-now": command = .retire(early: true)
         default: throw BadLine(text: line)
         }
         let parts = rest.joined(separator: " ").split(separator: ":", maxSplits: 1)
@@ -106,6 +108,8 @@ extension Transcript {
         case .step(let step): step.title
         case .approval(_, let people, let until): "wait for \(people) to approve until \(seconds(until))"
         case .wait(let step, let until): "wait for \(step) until \(seconds(until))"
+        case .window(let step, let opens, let until):
+            "\(step.title): \(opens.map { "opens \(seconds($0))" } ?? "never opens"), waited for until \(seconds(until))"
         case .route(let share): "route \(share)"
         case .watch(let watch): "watch \(watch.candidate) (\(watch.purpose)) until \(seconds(watch.until))"
         case .drain(let until): "drain until \(seconds(until))"

@@ -12,7 +12,7 @@ extension World {
         bytes.add(state.confirmed)
         bytes.add(exposure)
         bytes.add(isEngineAlive, state.hasMovedTraffic, hasEverMoved, state.pause != nil)
-        bytes.add(state.pause?.by == .bgdeploy)
+        bytes.add(state.pause?.by == .bgdeploy, state.retiredAt != nil)
         bytes.add(state.takeovers)
         bytes.add(faults.count)
         bytes.add(state.pending.count)
@@ -103,7 +103,10 @@ private struct Fingerprint {
         switch pending.effect {
         case .step(let step): add(10 + steps.ordinal(of: step.id))
         case .approval: add(1)
-        case .wait: add(2)
+        case .wait(let step, _):
+            add(2)
+            add(steps.ordinal(of: step))
+        case .window: add(6)
         case .route(let exposure):
             add(3)
             add(exposure)

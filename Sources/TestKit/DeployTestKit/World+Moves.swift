@@ -13,7 +13,7 @@ extension World {
     private static let commands: [Move] =
         [
             Command.pause, .proceed, .promote(full: false), .promote(full: true), .approve, .abort,
-            .rollback(gradual: false), .rollback(gradual: true),
+            .rollback(gradual: false), .rollback(gradual: true), .retire(early: true),
         ].map { .command($0, by: "ana") } + [.command(.approve, by: "bob")]
 
     private func answers(to pending: PendingEffect, _ rules: WorldRules) -> [Move] {
@@ -26,7 +26,8 @@ extension World {
             if flight.hasLanded { return [.succeeds(effect: id), .fails(effect: id, .unknown)] }
             let honest: [Move] = [.fails(effect: id, .unchanged), .fails(effect: id, .unknown)]
             return rules.answersTellTheTruth ? honest : honest + [.succeeds(effect: id)]
-        case .step, .drain: return [.succeeds(effect: id), .fails(effect: id, .unchanged)]
+        case .step, .window, .drain:
+            return [.succeeds(effect: id), .fails(effect: id, .unchanged)]
         case .wait: return [.succeeds(effect: id)]
         case .approval: return [.fails(effect: id, .unchanged)]
         case .watch:
@@ -89,7 +90,10 @@ extension World {
 
     private mutating func noteSuccess(of effect: Int) {
         guard let pending = state.pending.first(where: { $0.id == effect }) else { return }
-        if case .step(let step) = pending.effect { _ = succeeded.insert(step.id) }
+        switch pending.effect {
+        case .step(let step), .window(let step, _, _): _ = succeeded.insert(step.id)
+        case .approval, .wait, .route, .watch, .drain: break
+        }
     }
 
     private mutating func step(_ kind: RunEvent.Kind, _ rules: WorldRules) {
@@ -97,22 +101,49 @@ extension World {
         let transition = rules.step(state, RunEvent(at: Timestamp(milliseconds: 0), kind))
         state = transition.state
         if transition.refusal != nil, state != before { faults.append("a refused command changed the state") }
+        if case .commanded(.approve, let person, _) = kind, transition.refusal == nil {
+            checkApproval(by: person, of: before)
+        }
         for pending in transition.effects {
             begin(pending, confirmed: before.confirmed)
+        }
+    }
+
+    private mutating func checkApproval(by person: Actor, of state: RunState) {
+        for case .approval(let step, _, _) in state.pending.map(\.effect) {
+            guard case .approval(_, true) = step.kind, state.plan.startedBy == person else { continue }
+            faults.append("\(person), who started the run, approved \(step.id)")
         }
     }
 
     private mutating func begin(_ pending: PendingEffect, confirmed: Exposure) {
         switch pending.effect {
         case .step(let step):
-            if !begun.insert(step.id) { faults.append("step \(step.id) is begun twice") }
+            checkBeginning(of: step)
         case .route(let exposure):
+            if exposure.share < confirmed.share, isStableGone {
+                faults.append("users are put back to an environment that is out of service")
+            }
             if exposure.share > confirmed.share || (exposure.hasChosenUsers && confirmed.isNone) {
                 checkRaise(to: exposure)
             }
             take(off: pending)
-        case .approval, .wait, .watch, .drain: break
+        case .approval, .wait, .window, .watch, .drain: break
         }
+    }
+
+    /// No step is begun twice, but for the check before a retirement: it only looks, and may be asked for again.
+    private mutating func checkBeginning(of step: Step) {
+        if !begun.insert(step.id), step.kind != .retire { faults.append("step \(step.id) is begun twice") }
+        guard state.plan.retirement?.steps.contains(step) == true else { return }
+        if !succeeded.contains(Retirement.check.id) {
+            faults.append("\(step.id) is begun although the stable environment may still be in use")
+        }
+    }
+
+    /// Whether something was begun that may have stopped the stable environment.
+    private var isStableGone: Bool {
+        state.plan.retirement?.steps.contains { begun.contains($0.id) } ?? false
     }
 
     /// What the candidate has may grow only when everything that had to succeed before did.
@@ -121,13 +152,13 @@ extension World {
             guard case .steps(let phase) = phase else { continue }
             for step in phase.groups.joined() where step.onFailure == .stop {
                 switch step.kind {
-                case .action, .inspectBalancers:
+                case .action, .inspectBalancers, .window:
                     guard !succeeded.contains(step.id) else { continue }
                     faults.append("the candidate gets \(exposure) although \(step.id) has not succeeded")
                 case .approval:
                     guard state.captures["\(step.id).approved_by"] == nil else { continue }
                     faults.append("the candidate gets \(exposure) although \(step.id) was not approved")
-                case .wait: continue
+                case .wait, .retire: continue
                 }
             }
         }

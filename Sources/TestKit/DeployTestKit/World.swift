@@ -109,6 +109,7 @@ extension Plan {
             }
         }
         ids += rollback.steps.map(\.id) + followUps.map(\.step.id)
+        ids += [Retirement.check.id] + (retirement?.steps.map(\.id) ?? [])
         precondition(ids.count < 64, "a plan to explore has at most 63 steps")
         return Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
     }

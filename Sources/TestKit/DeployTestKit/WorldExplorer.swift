@@ -132,7 +132,7 @@ extension World {
                 return isFlying ? .succeeds(effect: pending.id) : .fails(effect: pending.id, .unknown)
             case .watch: return .judged(effect: pending.id, .passed(summary: ""))
             case .approval: return .fails(effect: pending.id, .unchanged)
-            case .step, .drain, .wait: return .succeeds(effect: pending.id)
+            case .step, .window, .drain, .wait: return .succeeds(effect: pending.id)
             }
         }
         return nil

@@ -24,6 +24,8 @@ struct Bench: Sendable {
     var settings = JudgeSettings()
     var probes: (any SyntheticTraffic)?
     var leavesAtGates = false
+    var runsFollowUps = false
+    var windowOverride: WindowOverride?
     var whenUnreachable = UnreachablePolicy.stop
 
     var clock: ManualClock { simulation.clock }
@@ -111,7 +113,7 @@ struct Bench: Sendable {
     }
 
     private func surroundings(_ store: any RunStore) -> RunSurroundings {
-        RunSurroundings(
+        var surroundings = RunSurroundings(
             store: store,
             fleet: fleet,
             watcher: TrafficWatcher(
@@ -138,6 +140,8 @@ struct Bench: Sendable {
             },
             leavesAtGates: leavesAtGates
         )
+        surroundings.runsFollowUps = runsFollowUps
+        return surroundings
     }
 
     private func acquire(
@@ -170,6 +174,8 @@ struct Bench: Sendable {
             lease: lease,
             epoch: mark.token.epoch
         )
+        var plan = plan
+        plan.windowOverride = windowOverride
         return await orchestrator.start(plan, playbook: "service: mina\n", stops: stops)
     }
 

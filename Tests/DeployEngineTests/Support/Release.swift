@@ -11,6 +11,9 @@ struct Release: Sendable {
     var validate: [[Step]] = [[Release.step("validate/1", "check a"), Release.step("validate/2", "check b")]]
     var approvals = 0
     var wait = Span.zero
+    var window: WindowGate?
+    var windowTimeout = Span.minutes(24 * 60)
+    var retirement: Retirement?
     var drain: DrainPhase?
     var drainsAfterSwitch = false
     var monitor = Span.seconds(90)
@@ -20,6 +23,7 @@ struct Release: Sendable {
     static let blue = EnvironmentName("blue")
     static let green = EnvironmentName("green")
     static let gate = StepID(rawValue: "validate/gate")
+    static let window = StepID(rawValue: "validate/window")
 
     static func step(
         _ id: String,
@@ -46,6 +50,10 @@ struct Release: Sendable {
         if wait > .zero {
             let id = StepID(rawValue: "validate/wait")
             checks.append([Step(id: id, title: "wait", kind: .wait(length: wait))])
+        }
+        if let window {
+            let kind = Step.Kind.window(gate: window)
+            checks.append([Step(id: Self.window, title: "window", kind: kind, deadline: windowTimeout)])
         }
         let inspect = Step(
             id: StepID(rawValue: "preflight/1"),
@@ -77,7 +85,8 @@ struct Release: Sendable {
                 gradual: gradual.compactMap { Percent($0) },
                 hold: .seconds(30),
                 steps: then
-            )
+            ),
+            retirement: retirement
         )
     }
 }
@@ -92,6 +101,6 @@ extension Plan {
             case .shift, .monitor: continue
             }
         }
-        return (steps + rollback.steps).filter { $0.kind == .action }
+        return (steps + rollback.steps + (retirement?.steps ?? [])).filter { $0.kind == .action }
     }
 }

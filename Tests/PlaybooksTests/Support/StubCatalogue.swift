@@ -10,8 +10,19 @@ enum StubCatalogue {
             kind("env", isReadOnly: true), kind("backup", isReadOnly: false),
         ],
         migrationParts: [gate, rehearse, kind("apply", isReadOnly: false)],
-        balancerKinds: [nginx, haproxy]
+        balancerKinds: [nginx, haproxy],
+        notifierKinds: [slack],
+        zones: StubZones()
     )
+
+    private static let slack = NotifierKind(
+        key: "slack",
+        properties: [("slack", #"{"type": "string"}"#)],
+        topics: [.started]
+    ) { reader in
+        let url = reader.required("slack").flatMap { reader.template(of: $0, "slack") }
+        return url.map(StubNotifier.init)
+    }
 
     private static let gate = StepKind(key: "lint", schema: "{}", siblings: ["apply"]) {
         value,
@@ -130,6 +141,26 @@ struct StubAction: StepAction {
 
     func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
         throw StepFailure("a stub does nothing")
+    }
+}
+
+struct StubNotifier: Notifier {
+    let url: Template
+
+    var summary: String { "slack" }
+    var references: [Reference] { url.references }
+
+    func send(_ delivery: NoticeDelivery, values: Values) async throws(NotifierError) {
+        throw .refused(reason: "a stub does nothing")
+    }
+}
+
+/// Two places, whose clocks never change.
+struct StubZones: Zones {
+    let names = ["UTC", "America/New_York"]
+
+    func offsets(of zone: String, from start: Timestamp, until end: Timestamp) -> ZoneOffsets? {
+        names.firstIndex(of: zone).map { ZoneOffsets(seconds: $0 * -5 * 3600) }
     }
 }
 

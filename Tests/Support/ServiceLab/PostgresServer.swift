@@ -7,12 +7,18 @@ public final class PostgresServer {
     public static let password = "p4ss/w0rd"
 
     public let folder: Folder
-    private let program: Program
+    private var program: Program
 
     public init() throws {
         folder = try Folder()
         do {
-            program = try Self.start(in: folder)
+            try Self.create(in: folder)
+            let started = try Self.start(in: folder)
+            program = started
+            do { try Self.makeUser(in: folder) } catch {
+                started.kill()
+                throw error
+            }
         } catch {
             folder.remove()
             throw error
@@ -23,21 +29,33 @@ public final class PostgresServer {
 
     /// Ends the server and all that it began, and removes its folder.
     public func stop() {
+        end()
+        folder.remove()
+    }
+
+    /// Ends the server in the middle of what it does, and starts it again.
+    public func restart() throws {
+        end()
+        program = try Self.start(in: folder)
+    }
+
+    private func end() {
         // SIGQUIT is what makes PostgreSQL end its children too, at once.
         let file = try? String(contentsOfFile: "\(folder.path)/data/postmaster.pid", encoding: .utf8)
         if let pid = file?.split(separator: "\n").first.flatMap({ pid_t($0) }) { kill(pid, SIGQUIT) }
         let end = ContinuousClock.now + .seconds(20)
         while program.isRunning, ContinuousClock.now < end { poll(nil, 0, 10) }
         program.kill()
-        folder.remove()
     }
 
-    private static func start(in folder: Folder) throws -> Program {
+    /// PostgreSQL refuses to run as root.
+    private static var drop: [String] {
+        geteuid() == 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
+    }
+
+    private static func create(in folder: Folder) throws {
         let data = "\(folder.path)/data"
         let tools = try toolFolder()
-        // PostgreSQL refuses to run as root.
-        let drop =
-            geteuid() == 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
         if geteuid() == 0 { try Program.run(["chown", "postgres", folder.path], in: folder, name: "chown") }
         try Program.run(
             drop + [
@@ -49,6 +67,11 @@ public final class PostgresServer {
         )
         let rules = "local all guarded scram-sha-256\nlocal all all trust\n"
         try Data(rules.utf8).write(to: URL(filePath: "\(data)/pg_hba.conf"))
+    }
+
+    private static func start(in folder: Folder) throws -> Program {
+        let data = "\(folder.path)/data"
+        let tools = try toolFolder()
         let settings = [
             "fsync=off", "listen_addresses=", "unix_socket_directories=\(folder.path)", "shared_buffers=16MB",
             "max_connections=40", "log_min_messages=fatal",
@@ -59,7 +82,8 @@ public final class PostgresServer {
             name: "postgres"
         )
         do {
-            try prepare(program, tools, folder)
+            let ready = ["\(tools)/pg_isready", "-q", "-h", folder.path, "-U", "postgres"]
+            try program.wait { (try? Program.run(ready, in: folder, name: "ready")) != nil }
         } catch {
             program.kill()
             throw error
@@ -67,12 +91,10 @@ public final class PostgresServer {
         return program
     }
 
-    private static func prepare(_ program: Program, _ tools: String, _ folder: Folder) throws {
-        let ready = ["\(tools)/pg_isready", "-q", "-h", folder.path, "-U", "postgres"]
-        try program.wait { (try? Program.run(ready, in: folder, name: "ready")) != nil }
+    private static func makeUser(in folder: Folder) throws {
         try Program.run(
             [
-                "\(tools)/psql", "-q", "-h", folder.path, "-U", "postgres", "-c",
+                "\(toolFolder())/psql", "-q", "-h", folder.path, "-U", "postgres", "-c",
                 "create role guarded login password '\(password)'",
             ],
             in: folder,

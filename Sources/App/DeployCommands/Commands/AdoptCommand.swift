@@ -18,6 +18,8 @@ struct AdoptCommand: CommandBody {
     @OptionGroup var common: CommonOptions
     @Option(help: "Why, for the journal.") var reason: String?
 
+    var reach: Reach { .thisHostInstead }
+
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         let service = try workplace.service()
         let emergencies = await Self.emergencies(at: service.fleet.balancers)
@@ -33,7 +35,7 @@ struct AdoptCommand: CommandBody {
             )
         }
         guard workplace.confirm("Adopt \(service.name) with \(live) live?") else { return .failed }
-        let store = try await workplace.store()
+        let store = try await workplace.desk().store()
         let history = RunHistory(store: store, service: service.name)
         try await end(try await Self.latest(history), service, store, workplace)
         let told = ([reason] + emergencies).compactMap(\.self).joined(separator: "; ")
@@ -56,7 +58,7 @@ struct AdoptCommand: CommandBody {
     private func end(
         _ run: RecordedRun?,
         _ service: Service,
-        _ store: any RunStore,
+        _ store: any StateStore,
         _ workplace: Workplace
     ) async throws(CommandFailure) {
         guard let run, !run.state.isSettled else { return }

@@ -3,6 +3,7 @@ import DeployCore
 import DeployEngine
 import DeployOperations
 import DeployPorts
+import JournalFormat
 import Foundation
 import NginxDriver
 import Playbooks
@@ -82,9 +83,8 @@ struct Examination {
 
     private func store() async -> Finding {
         do throws(CommandFailure) {
-            let location = try workplace.state()
-            _ = try await workplace.store()
-            return Finding(level: .fine, what: "the state store \(location.file) opens", detail: "")
+            let store = try await workplace.desk().store()
+            return Finding(level: .fine, what: "the state store \(store.place) opens", detail: "")
         } catch {
             return Finding(level: .stops, what: "the state store", detail: error.message)
         }

@@ -4,18 +4,19 @@ import DeployEngine
 import DeployOperations
 import DeployPorts
 
-struct HistoryCommand: CommandBody {
+struct HistoryCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
         abstract: "List past runs, newest first."
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Option(help: "How many.") var limit = 20
     @Flag(help: "Runs of every service in the state store.") var all = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-        let service = all ? nil : try workplace.service().name
+        let service = all ? nil : try await workplace.serviceName()
         let history = RunHistory(store: try await workplace.store(), service: service)
         var runs: [RecordedRun] = []
         do throws(RunStoreError) {
@@ -26,7 +27,7 @@ struct HistoryCommand: CommandBody {
             throw CommandFailure(error)
         }
         switch workplace.options.output {
-        case .json: workplace.printer.line(JSON.text(.list(runs.map(Self.json)), indent: 1))
+        case .json: workplace.printer.line(JSON.text(.list(runs.map(\.json)), indent: 1))
         case .text, .github:
             if runs.isEmpty { workplace.printer.line("no run yet") }
             for run in runs { workplace.printer.line(Self.line(run, workplace.style)) }
@@ -43,55 +44,41 @@ struct HistoryCommand: CommandBody {
             + style(run.state.condition.rawValue.padded(to: 14), run.state.isSettled ? tint : .yellow)
             + "  \(Span.seconds(took.milliseconds / 1000))"
     }
-
-    private static func json(_ run: RecordedRun) -> JSON {
-        .object([
-            ("run", .text(run.record.id.rawValue)), ("service", .text(run.record.service)),
-            ("version", .text(run.record.version.rawValue)), ("state", .text(run.state.condition.rawValue)),
-            ("stable", .text(run.state.plan.stable.rawValue)),
-            ("candidate", .text(run.state.plan.candidate.rawValue)),
-            ("reason", run.state.reason.map { .text($0) } ?? .null),
-            ("startedAt", .text(Clock.iso(run.record.startedAt))),
-            ("updatedAt", .text(Clock.iso(run.updatedAt))),
-            ("lastEvent", .number(run.lastEvent)),
-        ])
-    }
 }
 
-struct EventsCommand: CommandBody {
+struct EventsCommand: ServiceCommand {
     static let configuration = CommandConfiguration(commandName: "events", abstract: "Print a run's journal.")
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Flag(help: "Go on printing until the run has ended.") var follow = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-        let service = run == nil ? try workplace.service().name : nil
+        let service = run == nil ? try await workplace.serviceName() : nil
         let history = RunHistory(store: try await workplace.store(), service: service)
         let observer = workplace.journalObserver()
         let record = try await history.run(run).record
-        var state: RunState?
-        var seen = 0
+        if follow, let remote = workplace.remote {
+            _ = try await remote.follow(record.id, observer)
+            return .done
+        }
+        var fold = JournalFold()
         repeat {
             let entries: [JournalEntry]
             do throws(RunStoreError) {
-                entries = try await history.store.entries(of: record.id, after: seen)
+                entries = try await history.store.entries(of: record.id, after: fold.lastEvent)
             } catch {
                 throw CommandFailure(error)
             }
             for entry in entries {
-                let isFirst = state == nil
-                if case .started(let plan) = entry.event.kind, isFirst { state = RunState(plan: plan) }
-                guard let before = state else { continue }
-                let after = Reducer.step(before, entry.event).state
-                observer.recorded(entry, before: isFirst ? nil : before, after: after)
-                state = after
-                seen = entry.sequence
+                guard let (before, after) = fold.step(entry) else { continue }
+                observer.recorded(entry, before: before, after: after)
             }
-            if follow, state?.isSettled == false {
+            if follow, fold.state?.isSettled == false {
                 do { try await workplace.clock.sleep(for: .milliseconds(200)) } catch { return .done }
             }
-        } while follow && state?.isSettled == false
+        } while follow && fold.state?.isSettled == false
         return .done
     }
 }
@@ -104,13 +91,14 @@ struct AuditCommand: AsyncParsableCommand {
         defaultSubcommand: Verify.self
     )
 
-    struct Verify: CommandBody {
+    struct Verify: ServiceCommand {
         static let configuration = CommandConfiguration(
             commandName: "verify",
             abstract: "Recompute the journal's hash chain."
         )
 
         @OptionGroup var common: CommonOptions
+        @OptionGroup var target: ServiceOptions
 
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
             let store = try await workplace.store()

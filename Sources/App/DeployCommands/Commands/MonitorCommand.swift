@@ -6,7 +6,7 @@ import Foundation
 import SequentialStatistics
 
 /// Past runs judged anew.
-struct MonitorCommand: CommandBody {
+struct MonitorCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
         abstract: "What other settings would have decided on a past run's traffic.",
@@ -17,6 +17,7 @@ struct MonitorCommand: CommandBody {
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Option(help: "The run.") var replay: String
     @Option(help: "A JSON file whose keys override the run's settings, as in `judge`.") var config: String?
     @Flag(help: "Print what was counted, a JSON object a second as `judge` reads it.") var ticks = false

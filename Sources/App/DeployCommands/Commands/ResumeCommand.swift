@@ -3,21 +3,23 @@ import DeployCore
 import DeployOperations
 import DeployPorts
 
-struct ResumeCommand: CommandBody {
+struct ResumeCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
         abstract: "Go on with a run whose process is gone, or that is paused."
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Flag(help: "Go on although the run ended its process several times at the same point.") var force = false
     @Flag(name: .customLong("no-wait"), help: "Leave with exit code 5 at a gate instead of waiting at it.")
     var leavesAtGates = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        if let remote = workplace.remote { return try await body(workplace, remote) }
         let service = try workplace.service()
-        let store = try await workplace.store()
+        let store = try await workplace.desk().store()
         let recorded = try await RunHistory(store: store, service: service.name).run(run)
         guard !recorded.state.isSettled || recorded.state.hasFollowUps else {
             let word = recorded.state.condition.rawValue
@@ -49,5 +51,33 @@ struct ResumeCommand: CommandBody {
         )
         let end = try await attended.session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
         return try await attended.follow(end, service)
+    }
+
+    /// A service goes on with interrupted runs by itself: what is left to do is to end a pause, and to follow.
+    private func body(
+        _ workplace: Workplace,
+        _ remote: RemoteDesk
+    ) async throws(CommandFailure) -> ExitStatus {
+        let service = run == nil ? try await workplace.serviceName() : nil
+        let recorded = try await RunHistory(store: remote.store, service: service).run(run)
+        guard !recorded.state.isSettled else {
+            let word = recorded.state.condition.rawValue
+            Printer.errors.line("bgdeploy: run \(recorded.record.id) has ended already: \(word)")
+            return ExitStatus(of: recorded.state)
+        }
+        if recorded.state.pause != nil, try await remote.steer(.proceed, nil, recorded) {
+            workplace.printer.line("goes on")
+            return .done
+        }
+        let (observer, leavesAtGates) = (workplace.observer(), leavesAtGates)
+        return try await workplace.attending(remote, FollowedRun(recorded.record.id)) {
+            () async throws(CommandFailure) in
+            try await remote.follow(
+                recorded.record.id,
+                observer,
+                after: recorded.lastEvent,
+                leavesAtGates: leavesAtGates
+            )
+        }
     }
 }

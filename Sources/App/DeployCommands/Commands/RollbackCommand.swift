@@ -3,26 +3,29 @@ import DeployCore
 import DeployEngine
 import DeployOperations
 import DeployPorts
-import StoreSQLite
 
-struct RollbackCommand: CommandBody {
+struct RollbackCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback",
         abstract: "Put the traffic back to the environment that was live before, now.",
         discussion: """
             Needs no argument. Takes over a run that is going on, and takes back one that has succeeded. With
             --emergency it needs nothing but the playbook and what was left beside the balancers: no journal.
-            Refuses (77) when the run migrated the database and the version before is known not to bear it.
+            Refuses (77) when the run migrated the database and the version before is known not to bear it, and
+            when the environment is out of service.
             """
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "Why, for the journal.") var reason: String?
     @Flag(help: "By the steps of the playbook's gradual rollback.") var gradual = false
     @Flag(help: "Also to a version that is known not to bear the new schema; with --reason.")
     var force = false
     @Flag(help: "Without the journal, by what was left beside the balancers.") var emergency = false
+
+    var reach: Reach { emergency ? .thisHost : .service }
 
     func validate() throws {
         guard !force || reason?.isEmpty == false else {
@@ -31,43 +34,51 @@ struct RollbackCommand: CommandBody {
     }
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        if let remote = workplace.remote { return try await body(workplace, remote) }
         let service = try workplace.service()
         guard workplace.confirm("Put the traffic of \(service.name) back?") else { return .failed }
         if emergency { return await Emergency(workplace: workplace, service: service).restore(reason) }
-        let store = try await workplace.store()
+        let store = try await workplace.desk().store()
         let recorded = try await RunHistory(store: store, service: service.name).run(run)
-        if case .ended(.rollbackFailed) = recorded.state.stage {
-            // Another try is exactly what is asked for.
-        } else if case .ended = recorded.state.stage {
-            workplace.printer.line(
-                "nothing to take back: run \(recorded.record.id) ended as \(recorded.state.condition); "
-                    + "\(recorded.state.plan.stable) is live"
-            )
-            return .done
+        guard !hasEnded(recorded, workplace) else { return .done }
+        if !force {
+            try await RunHistory(store: store, service: service.name).checkSchema(before: recorded)
         }
-        if !force { try await checkSchema(recorded, RunHistory(store: store, service: service.name)) }
         let command = PostedCommand(
             command: .rollback(gradual: gradual),
             by: workplace.actor,
             reason: reason,
             at: workplace.clock.now()
         )
+        if let refusal = recorded.refusal(of: command) { throw CommandFailure(.forbidden, refusal) }
         let attended = try AttendedSession(workplace, store)
         let end = try await attended.session.takeOver(recorded, service, obeying: command, .byForce)
         return attended.conclude(takingBack: end)
     }
-}
 
-extension RollbackCommand {
-    /// Refuses to go back to a version that is known not to bear the schema.
-    private func checkSchema(_ run: RecordedRun, _ history: RunHistory) async throws(CommandFailure) {
-        guard run.state.plan.phases.contains(where: { $0.name == .migrate }) else { return }
-        // A rollback is not held up by an old run that cannot be read.
-        let earlier = (try? await history.attempts(before: run)) ?? []
-        guard let obstacle = run.state.schemaObstacle(after: earlier.map(\.state)) else { return }
-        throw CommandFailure(
-            .forbidden,
-            "\(obstacle)\nTo put users back all the same: bgdeploy rollback --force --reason TEXT"
+    /// Whether there is nothing to take back, which is told.
+    private func hasEnded(_ recorded: RecordedRun, _ workplace: Workplace) -> Bool {
+        guard let live = recorded.nothingToTakeBack else { return false }
+        workplace.printer.line(
+            "nothing to take back: run \(recorded.record.id) ended as \(recorded.state.condition); "
+                + "\(live) is live"
         )
+        return true
+    }
+
+    private func body(
+        _ workplace: Workplace,
+        _ remote: RemoteDesk
+    ) async throws(CommandFailure) -> ExitStatus {
+        let service = try await workplace.serviceName()
+        guard workplace.confirm("Put the traffic of \(service) back?") else { return .failed }
+        let recorded = try await RunHistory(store: remote.store, service: service).run(run)
+        guard !hasEnded(recorded, workplace) else { return .done }
+        let order = RemoteDesk.WayBack(gradual: gradual, force: force, reason: reason)
+        let observer = workplace.observer()
+        return try await workplace.attending(remote, FollowedRun(recorded.record.id)) {
+            () async throws(CommandFailure) in
+            try await remote.rollBack(recorded, order, observer)
+        }
     }
 }

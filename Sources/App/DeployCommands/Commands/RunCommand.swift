@@ -4,7 +4,7 @@ import DeployOperations
 import DeployPorts
 import Playbooks
 
-struct RunCommand: CommandBody {
+struct RunCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Deploy a version.",
@@ -16,14 +16,38 @@ struct RunCommand: CommandBody {
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The version, such as v2.5.0.") var version: String
     @Option(help: "instant, or the canary's shares such as 10%,50%,100%.") var strategy: String?
     @Flag(name: .customLong("dry-run"), help: "Print what would be done, and change nothing.") var isDryRun =
         false
     @Flag(name: .customLong("no-wait"), help: "Leave with exit code 5 at a gate instead of waiting at it.")
     var leavesAtGates = false
+    @Flag(help: "Hand the run to the service, print its identity and leave with exit code 5.")
+    var detach = false
+    @Option(
+        name: .customLong("key"),
+        help: "Begin no second run for this word within a day, such as a CI job's identity (BGDEPLOY_KEY)."
+    )
+    var key: String?
+    @Flag(name: .customLong("override-window"), help: "Go through closed windows; with --reason.")
+    var overridesWindows = false
+    @Option(help: "Why a closed window is gone through, for the journal.") var reason: String?
+
+    func validate() throws {
+        guard !overridesWindows || reason?.isEmpty == false else {
+            throw ValidationError("--override-window goes into the journal: say why with --reason")
+        }
+    }
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        if let remote = workplace.remote { return try await body(workplace, remote) }
+        guard !detach, key == nil else {
+            throw CommandFailure(
+                .usage,
+                "\(detach ? "--detach" : "--key") needs a service that the run is handed to: name it with --server"
+            )
+        }
         let service = try workplace.service()
         let version = try service.version(self.version)
         let strategy = try self.strategy.map { text throws(CommandFailure) in
@@ -31,10 +55,37 @@ struct RunCommand: CommandBody {
         }
         if isDryRun { return try await PlanCommand.show(version, service, strategy, workplace) }
         guard workplace.confirm("Deploy \(service.name) \(version)?") else { return .failed }
-        let store = try await workplace.store()
+        let store = try await workplace.desk().store()
         let attended = try AttendedSession(workplace, store, leavesAtGates: leavesAtGates)
-        let end = try await attended.session.begin(version, of: service, strategy: strategy)
+        let order = try RunOrder(
+            version,
+            strategy: strategy,
+            reason: reason,
+            overridesWindows: overridesWindows
+        )
+        let end = try await attended.session.begin(order, of: service)
         return try await attended.follow(end, service)
+    }
+
+    private func body(
+        _ workplace: Workplace,
+        _ remote: RemoteDesk
+    ) async throws(CommandFailure) -> ExitStatus {
+        guard !overridesWindows else {
+            throw CommandFailure(.usage, "--override-window is for a run on this host, without --server")
+        }
+        if isDryRun { return try await PlanCommand.show(version, strategy, workplace, remote) }
+        let service = try await workplace.serviceName()
+        guard workplace.confirm("Deploy \(service) \(version)?") else { return .failed }
+        let order = RemoteDesk.Order(version: version, strategy: strategy, key: try workplace.key(key))
+        let (isFollowed, leavesAtGates) = (!detach, leavesAtGates)
+        let followed = FollowedRun()
+        return try await workplace.attending(remote, followed) { () async throws(CommandFailure) in
+            let run = try await remote.begin(order, of: service)
+            followed.id = run
+            guard isFollowed else { return workplace.handedOver(run, service, remote) }
+            return try await remote.follow(run, workplace.observer(), leavesAtGates: leavesAtGates)
+        }
     }
 }
 

@@ -4,23 +4,22 @@ import DeployEngine
 import DeployOperations
 import DeployPorts
 import Foundation
-import StoreSQLite
 
-struct StatusCommand: CommandBody {
+struct StatusCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Where the service stands: live environment, split as observed, active run."
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Flag(help: "Show it again every second until stopped.") var watch = false
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-        let service = try workplace.service()
-        let store = try await workplace.store()
+        let look = try await look(workplace)
         repeat {
-            let status = try await ServiceStatus.read(service, store, run: run)
+            let status = try await look()
             switch workplace.options.output {
             case .json: workplace.printer.line(JSON.text(status.json, indent: watch ? nil : 1))
             case .text, .github:
@@ -32,5 +31,19 @@ struct StatusCommand: CommandBody {
             }
         } while watch
         return .done
+    }
+
+    private typealias Look = () async throws(CommandFailure) -> ServiceStatus
+
+    private func look(_ workplace: Workplace) async throws(CommandFailure) -> Look {
+        guard let remote = workplace.remote else {
+            let service = try workplace.service()
+            let store = try await workplace.store()
+            return { () async throws(CommandFailure) in
+                try await ServiceStatus.read(service, store, run: run)
+            }
+        }
+        let service = try await workplace.serviceName()
+        return { () async throws(CommandFailure) in try await remote.status(of: service, run: run) }
     }
 }

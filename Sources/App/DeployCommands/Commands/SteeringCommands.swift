@@ -3,10 +3,9 @@ import DeployCore
 import DeployEngine
 import DeployOperations
 import DeployPorts
-import StoreSQLite
 
 /// Approve, promote and pause: one command to the run that is going on.
-protocol SteeringCommand: CommandBody {
+protocol SteeringCommand: ServiceCommand {
     var run: String? { get }
     var reason: String? { get }
     var command: Command { get }
@@ -16,6 +15,7 @@ protocol SteeringCommand: CommandBody {
 
 extension SteeringCommand {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        if let remote = workplace.remote { return try await body(workplace, remote) }
         let service = try workplace.service()
         let store = try await workplace.store()
         let steering = Steering(desk: try workplace.desk(), store: store)
@@ -35,6 +35,16 @@ extension SteeringCommand {
         workplace.printer.line(told)
         return .done
     }
+
+    private func body(
+        _ workplace: Workplace,
+        _ remote: RemoteDesk
+    ) async throws(CommandFailure) -> ExitStatus {
+        let service = run == nil ? try await workplace.serviceName() : nil
+        let isTaken = try await remote.steer(command, reason, try await remote.openRun(run, of: service))
+        workplace.printer.line(isTaken ? told : "\(told), once the service goes on with the run")
+        return isTaken ? .done : .waiting
+    }
 }
 
 struct ApproveCommand: SteeringCommand {
@@ -44,6 +54,7 @@ struct ApproveCommand: SteeringCommand {
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "A remark for the journal.") var reason: String?
     var command: Command { .approve }
@@ -57,6 +68,7 @@ struct PromoteCommand: SteeringCommand {
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "Why, for the journal.") var reason: String?
     @Flag(help: "Straight to 100 %.") var full = false
@@ -71,25 +83,36 @@ struct PauseCommand: SteeringCommand {
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "Why, for the journal.") var reason: String?
     var command: Command { .pause }
     var told: String { "paused; go on with `bgdeploy resume` or `bgdeploy promote`" }
 }
 
-struct AbortCommand: CommandBody {
+struct AbortCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "abort",
         abstract: "Stop the run and put the traffic back."
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var target: ServiceOptions
     @Argument(help: "The run; the latest without one.") var run: String?
     @Option(help: "Why, for the journal.") var reason: String?
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        if let remote = workplace.remote {
+            let service = run == nil ? try await workplace.serviceName() : nil
+            let recorded = try await remote.openRun(run, of: service)
+            let reason = reason
+            return try await workplace.attending(remote, FollowedRun(recorded.record.id)) {
+                () async throws(CommandFailure) in
+                try await remote.abort(recorded, reason)
+            }
+        }
         let service = try workplace.service()
-        let store = try await workplace.store()
+        let store = try await workplace.desk().store()
         let steering = Steering(desk: try workplace.desk(), store: store)
         let recorded = try await steering.openRun(run, service)
         let attended = try AttendedSession(workplace, store)

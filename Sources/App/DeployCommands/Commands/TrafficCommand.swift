@@ -4,7 +4,6 @@ import DeployEngine
 import DeployOperations
 import DeployPorts
 import Foundation
-import StoreSQLite
 
 struct TrafficCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,26 +13,36 @@ struct TrafficCommand: AsyncParsableCommand {
         defaultSubcommand: Show.self
     )
 
-    struct Show: CommandBody {
+    struct Show: ServiceCommand {
         static let configuration = CommandConfiguration(
             commandName: "show",
             abstract: "The split of every balancer, as observed."
         )
 
         @OptionGroup var common: CommonOptions
+        @OptionGroup var target: ServiceOptions
 
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-            let service = try workplace.service()
-            let seen = await service.fleet.observe().map {
-                ServiceStatus.Balancer(name: $0.name, result: $0.result)
-            }
-            let status = ServiceStatus(service: service.name, balancers: seen, run: nil, holder: nil)
+            let status = try await status(workplace)
             switch workplace.options.output {
             case .json: workplace.printer.line(JSON.text(status.trafficJSON, indent: 1))
             case .text, .github: workplace.printer.line(status.trafficText(workplace.style))
             }
-            let errors = seen.compactMap { if case .failure(let error) = $0.result { error } else { nil } }
+            let errors = status.balancers.compactMap { balancer in
+                if case .failure(let error) = balancer.result { error } else { nil }
+            }
             return errors.first.map { CommandFailure.status(of: $0) } ?? .done
+        }
+
+        private func status(_ workplace: Workplace) async throws(CommandFailure) -> ServiceStatus {
+            if let remote = workplace.remote {
+                return try await remote.traffic(of: try await workplace.serviceName())
+            }
+            let service = try workplace.service()
+            let seen = await service.fleet.observe().map {
+                ServiceStatus.Balancer(name: $0.name, result: $0.result)
+            }
+            return ServiceStatus(service: service.name, balancers: seen, run: nil, holder: nil)
         }
     }
 
@@ -50,7 +59,7 @@ struct TrafficCommand: AsyncParsableCommand {
 
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
             let service = try workplace.service()
-            let split = try TrafficCommand.split(self.split, service)
+            let split = try service.split(self.split)
             guard service.fleet.balancers.indices.contains(balancer - 1) else {
                 throw CommandFailure(
                     .usage,
@@ -72,21 +81,6 @@ struct TrafficCommand: AsyncParsableCommand {
             }
             return .done
         }
-    }
-
-    /// `green=25` or `green=25%`: the other environment has the rest.
-    static func split(_ text: String, _ service: Service) throws(CommandFailure) -> Split {
-        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-        let names = service.environmentNames
-        guard parts.count == 2, let name = names.first(where: { $0.rawValue == parts[0] }) else {
-            let list = names.map(\.rawValue).joined(separator: " or ")
-            throw CommandFailure(.usage, "`\(text)`: expected a split such as \(names[0])=25, with \(list)")
-        }
-        let word = parts[1].hasSuffix("%") ? parts[1] : parts[1] + "%"
-        guard let share = Percent(playbook: word) else {
-            throw CommandFailure(.usage, "`\(text)`: expected a share from 0 to 100, such as 25 or 12.5")
-        }
-        return Split(name, share, other: service.environment(other: name))
     }
 }
 

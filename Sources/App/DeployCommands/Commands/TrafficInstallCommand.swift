@@ -22,6 +22,8 @@ extension TrafficCommand {
         @OptionGroup var common: CommonOptions
         @Flag(name: .customLong("dry-run"), help: "Show the changes and write nothing.") var isTrial = false
 
+        var reach: Reach { .thisHostInstead }
+
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
             let service = try workplace.service()
             var wanted: [(balancer: any LoadBalancer, installation: Installation)] = []

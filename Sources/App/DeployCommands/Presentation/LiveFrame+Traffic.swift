@@ -97,6 +97,9 @@ extension LiveFrame {
             if case .returning = state.stage { return "tries again: \(left(until))" }
             guard state.isOnItsWay else { return nil }
             return "\(state.plan.title(of: step)): \(left(until)); `bgdeploy promote` goes on at once"
+        case .window(let step, let opens, let until):
+            guard let opens, opens <= until else { return nil }
+            return "\(step.title): opens \(left(opens))"
         case .watch(let watch): return waiting(for: watch, state)
         case .drain(let until):
             let count = model.connections.map {

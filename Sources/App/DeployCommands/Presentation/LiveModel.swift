@@ -167,7 +167,7 @@ struct LiveModel: Sendable {
             switch command {
             case .approve, .promote: end(pending.effect, .done, nil, at: now)
             case .abort, .rollback: end(pending.effect, .skipped, nil, at: now)
-            case .pause, .proceed: break
+            case .pause, .proceed, .retire: break
             }
         }
     }
@@ -179,7 +179,8 @@ struct LiveModel: Sendable {
         func index(_ key: LiveRow.Key) -> Int? { rows.firstIndex { $0.key == key } }
         let row: Int? =
             switch effect {
-            case .step(let step), .approval(let step, _, _): index(.step(step.id))
+            case .step(let step), .approval(let step, _, _), .window(let step, _, _):
+                index(.step(step.id))
             case .wait(let step, _): index(.step(step))
             case .route(let exposure): index(.share(exposure))
             case .watch(let watch): index(.monitor) ?? index(.share(watch.candidate))

@@ -11,15 +11,15 @@ package struct RunFindings {
 
     /// One metric: what was seen, against what, how sure, since when.
     package struct Row {
-        let metric: String
-        let meaning: String
-        let seen: String
+        package let metric: String
+        package let meaning: String
+        package let seen: String
         /// `10.7 of 5.7`.
-        let evidence: String
-        let sure: String
+        package let evidence: String
+        package let sure: String
         /// `11:20:14 to 11:20:21`.
-        let when: String
-        let isEnough: Bool
+        package let when: String
+        package let isEnough: Bool
     }
 
     /// `nil` when nothing was counted.

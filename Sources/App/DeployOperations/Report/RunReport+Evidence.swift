@@ -13,6 +13,20 @@ extension RunReport {
         ]
     }
 
+    /// The evidence drawn, `width` wide: the fewer points, the narrower.
+    package func chart(_ findings: RunFindings, width: Double = TrafficChart.wide) -> TrafficChart {
+        let points = Int(Double(TrafficChart.points) * width / TrafficChart.wide)
+        return TrafficChart(
+            series: series(findings, limit: max(1, points)),
+            stable: plan.stable,
+            candidate: plan.candidate,
+            began: findings.traffic.began,
+            shares: shares,
+            rollback: findings.traffic.rollback.map { Double($0.second) },
+            width: width
+        )
+    }
+
     /// What to know of the figures.
     package func remarks(_ findings: RunFindings) -> [String] {
         let silent = findings.silent.map(\.name).joined(separator: ", ")

@@ -34,14 +34,7 @@ extension RunReport {
     }
 
     private func evidenceHTML(_ findings: RunFindings) -> String {
-        let chart = TrafficChart(
-            series: series(findings, limit: TrafficChart.points),
-            stable: plan.stable,
-            candidate: plan.candidate,
-            began: findings.traffic.began,
-            shares: shares,
-            rollback: findings.traffic.rollback.map { Double($0.second) }
-        )
+        let chart = chart(findings)
         let rows = findings.rows.map { row in
             ["\(row.metric): \(row.meaning)", row.seen, row.evidence, row.sure, row.when]
         }

@@ -3,7 +3,7 @@ import SequentialStatistics
 import TrafficJudgement
 
 /// A run's traffic as SVG that stands in an HTML page: no script, colours by the page's CSS.
-package struct TrafficChart {
+package struct TrafficChart: Sendable {
     package let series: TrafficSeries
     package let stable: EnvironmentName
     package let candidate: EnvironmentName
@@ -12,15 +12,18 @@ package struct TrafficChart {
     package let shares: [(at: Timestamp, exposure: Exposure)]
     /// Seconds since the first watch began; `nil` when nothing took the traffic back.
     package let rollback: Double?
+    /// In the units of its own view box; the letters have 12 of them.
+    package var width = TrafficChart.wide
 
     /// As many as a page can show.
     package static let points = 150
+    package static let wide = 800.0
 
-    private static let width = 800.0
     private static let left = 64.0
     private static let right = 92.0
     private static let gap = 46.0
-    private static let top = 30.0
+    /// Room for the first title, and above it for what is written at the way back.
+    private static let top = 44.0
 
     private struct Curve {
         /// Seconds, and what was measured in them.
@@ -54,10 +57,12 @@ package struct TrafficChart {
         body += times(at: bottom) + mark(to: bottom)
         let height = Self.number(bottom + 26)
         return """
-            <svg viewBox="0 0 \(Self.number(Self.width)) \(height)" role="img" aria-label="\(RunReport.escaped(summary))">
+            <svg viewBox="0 0 \(Self.number(width)) \(height)" role="img" aria-label="\(RunReport.escaped(summary))">
             \(body)</svg>
             """
     }
+
+    private var isNarrow: Bool { width < 600 }
 
     private var summary: String {
         "Errors, slow requests and share of \(candidate) beside \(stable) over \(Int(series.length)) seconds"
@@ -111,7 +116,8 @@ package struct TrafficChart {
     private var evidencePanel: Panel {
         let highest = max(series.points.map(\.evidence).max() ?? 0, series.threshold * 1.25)
         return Panel(
-            title: "Evidence that \(series.metric.meaning(candidate, stable)) (\(series.metric.name))",
+            title: "Evidence that \(series.metric.meaning(candidate, stable))"
+                + (isNarrow ? "" : " (\(series.metric.name))"),
             height: 110,
             highest: Self.ceiling(highest, least: 1),
             curves: [curve("evidence", series.metric.name) { max(0, $0.evidence) }],
@@ -146,13 +152,13 @@ package struct TrafficChart {
     // MARK: drawing
 
     private func x(_ second: Double) -> Double {
-        Self.left + (Self.width - Self.left - Self.right) * min(1, max(0, second / series.length))
+        Self.left + (width - Self.left - Self.right) * min(1, max(0, second / series.length))
     }
 
     private func draw(_ panel: Panel, at top: Double) -> String {
         let bottom = top + panel.height
         func y(_ value: Double) -> Double { bottom - panel.height * min(1, max(0, value / panel.highest)) }
-        var text = Self.text(panel.title, Self.left, top - 10, "title")
+        var text = Self.text(panel.title, isNarrow ? 0 : Self.left, top - 10, "title")
         for value in [0, panel.highest / 2, panel.highest] {
             text += line(y(value), value == 0 ? "axis" : "grid")
             text += Self.text(panel.unit(value), Self.left - 8, y(value) + 4, "number")
@@ -166,7 +172,7 @@ package struct TrafficChart {
             guard let last = curve.stretches.compactMap(\.value).last else { continue }
             let place = taken.contains { abs($0 - y(last)) < 14 } ? (taken.max() ?? 0) - 14 : y(last)
             taken.append(place)
-            text += Self.text(curve.label, Self.width - Self.right + 8, place + 4, curve.style)
+            text += Self.text(curve.label, width - Self.right + 8, place + 4, curve.style)
         }
         return text
     }
@@ -185,14 +191,12 @@ package struct TrafficChart {
         return commands
     }
 
-    /// An environment that is called after a colour has it; any other pair has two that can be told apart.
     private func tone(of name: EnvironmentName) -> String {
-        let isSwapped = candidate.rawValue == "blue" || stable.rawValue == "green"
-        return (name == stable) != isSwapped ? "blue" : "green"
+        Tone(of: name, beside: name == stable ? candidate : stable).rawValue
     }
 
     private func times(at bottom: Double) -> String {
-        [0, 0.25, 0.5, 0.75, 1].map { part in
+        (isNarrow ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map { part in
             let second = (series.length * part).rounded()
             let time = Clock.time(began.advanced(by: .seconds(Int64(second))))
             return Self.text(time, x(second), bottom + 18, "time")
@@ -204,11 +208,11 @@ package struct TrafficChart {
         let place = Self.number(x(rollback))
         return "<line class=\"mark\" x1=\"\(place)\" x2=\"\(place)\" y1=\"\(Self.number(Self.top))\" "
             + "y2=\"\(Self.number(bottom))\"/>\n"
-            + Self.text("rolled back", x(rollback), Self.top - 10, "mark")
+            + Self.text("rolled back", x(rollback), Self.top - 28, "mark")
     }
 
     private func line(_ y: Double, _ style: String) -> String {
-        "<line class=\"\(style)\" x1=\"\(Self.number(Self.left))\" x2=\"\(Self.number(Self.width - Self.right))\" "
+        "<line class=\"\(style)\" x1=\"\(Self.number(Self.left))\" x2=\"\(Self.number(width - Self.right))\" "
             + "y1=\"\(Self.number(y))\" y2=\"\(Self.number(y))\"/>\n"
     }
 

@@ -2,8 +2,8 @@ import DeployCore
 package import SequentialStatistics
 
 /// A run's traffic as points of a chart: ticks put together until there are no more than one wants to draw.
-package struct TrafficSeries {
-    package struct Counts {
+package struct TrafficSeries: Sendable {
+    package struct Counts: Sendable {
         package var requests = 0
         package var errors = 0
         package var timed = 0
@@ -22,7 +22,7 @@ package struct TrafficSeries {
         }
     }
 
-    package struct Point {
+    package struct Point: Sendable {
         /// Seconds since the first watch began.
         package let start: Double
         package var end: Double
@@ -35,7 +35,7 @@ package struct TrafficSeries {
     }
 
     private(set) var points: [Point] = []
-    /// The metric that came nearest to a rollback.
+    /// The metric that came nearest to a rollback; that of errors where none came any nearer.
     package let metric: Metric
     package let threshold: Double
     /// Seconds since the first watch began.
@@ -43,7 +43,7 @@ package struct TrafficSeries {
 
     /// `limit` is how many points there are at most, 1 and more; `last` is the latest second to be shown.
     package init(_ replay: Replay, limit: Int, last: Double) {
-        metric = replay.peaks.first?.metric ?? .relativeErrors
+        metric = replay.peaks.first { $0.logEvidence >= 0.05 }?.metric ?? .relativeErrors
         threshold = replay.configuration.threshold(of: metric)
         length = max(1, replay.ticks.last?.start ?? 1, last)
         let width = max(1, (length / Double(limit)).rounded(.up))

@@ -20,7 +20,8 @@ extension PlanView {
                 .verdict(of: frozen),
             balancers: service.fleet.balancers.map { (name: $0.name, method: $0.method) },
             changes: changes,
-            estimate: estimate ?? nil
+            estimate: estimate ?? nil,
+            now: session.desk.clock.now()
         )
     }
 

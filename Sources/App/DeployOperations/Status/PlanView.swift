@@ -20,6 +20,8 @@ package struct PlanView {
     package let changes: [Change]
     /// The median of runs that succeeded; `nil` without any.
     package let estimate: Span?
+    /// When it was made.
+    package let now: Timestamp
 
     private var plan: Plan { frozen.plan }
 
@@ -38,6 +40,7 @@ package struct PlanView {
             lines += ["", style("rollback, if it comes to that", .bold)]
             lines += plan.rollback.steps.map { "  · \($0.title)" }
         }
+        lines += afterwards(style)
         lines += [
             "",
             estimate.map { "runs of this service take \(Span.seconds($0.milliseconds / 1000)) (median)" }
@@ -71,6 +74,7 @@ package struct PlanView {
 
     /// What the gate would say, below its step.
     private func forecast(at step: Step, _ style: Style) -> [String] {
+        if case .window(let gate) = step.kind { return [forecast(of: gate, step, style)] }
         guard frozen.actions[step.id] is GateStep else { return [] }
         switch migrations {
         case .success(let forecast):
@@ -114,6 +118,7 @@ package struct PlanView {
             ("previousVersion", plan.previousVersion.map { .text($0.rawValue) } ?? .null),
             ("phases", .list(plan.phases.map(json))),
             ("rollback", .list(plan.rollback.steps.map(json))),
+            ("afterwards", .list(plannedSteps.map(json))),
             (
                 "balancers",
                 .list(
@@ -168,10 +173,12 @@ package struct PlanView {
     }
 
     private func json(_ step: Step) -> JSON {
-        .object([
-            ("id", .text(step.id.rawValue)), ("title", .text(step.title)),
-            ("timeoutSeconds", .decimal(step.deadline.seconds)),
-            ("onFailure", .text(step.onFailure.rawValue)),
-        ])
+        .object(
+            [
+                ("id", .text(step.id.rawValue)), ("title", .text(step.title)),
+                ("timeoutSeconds", .decimal(step.deadline.seconds)),
+                ("onFailure", .text(step.onFailure.rawValue)),
+            ] + windowJSON(step)
+        )
     }
 }

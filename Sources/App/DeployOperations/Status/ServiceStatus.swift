@@ -1,7 +1,7 @@
 package import DeployCore
 import DeployEngine
 package import DeployPorts
-import StoreSQLite
+import JournalFormat
 
 /// A service as it is: what the balancers do, and what the journal says.
 package struct ServiceStatus {

@@ -21,6 +21,8 @@ extension ServiceStatus {
         fields.append(("holdback", run?.state.plan.holdback.map { .decimal($0.value) } ?? .null))
         fields.append(("live", observed?.live.map { .text($0.rawValue) } ?? .null))
         fields.append(("waitingFor", run?.state.waiting.map(Self.waiting) ?? .null))
+        fields.append(("nextTask", run?.state.nextTask.map(Self.task) ?? .null))
+        fields.append(("retiredAt", run?.state.retiredAt.map { .text(Clock.iso($0)) } ?? .null))
         fields.append(("reason", run?.state.reason.map { .text($0) } ?? .null))
         fields.append(("startedAt", run.map { .text(Clock.iso($0.record.startedAt)) } ?? .null))
         fields.append(("updatedAt", run.map { .text(Clock.iso($0.updatedAt)) } ?? .null))
@@ -34,6 +36,13 @@ extension ServiceStatus {
         .object([
             ("kind", .text(waiting.kind)), ("until", .text(Clock.iso(waiting.until))),
             ("title", .text(waiting.title)),
+        ])
+    }
+
+    private static func task(_ task: PlannedTask) -> JSON {
+        .object([
+            ("kind", .text(task.kind.rawValue)), ("due", .text(Clock.iso(task.due))),
+            ("title", .text(task.title)),
         ])
     }
 
@@ -87,7 +96,9 @@ extension ServiceStatus {
                 + (run.state.phase.map { "  in \($0)" } ?? "")
                 + style("  \(Span.seconds(age.milliseconds / 1000)) ago", .faint),
         ]
-        if let waiting = run.state.waiting {
+        if run.state.isSettled, let task = run.state.nextTask {
+            lines.append("  next: \(Clock.date(task.due)): \(task.title)")
+        } else if let waiting = run.state.waiting {
             lines.append(
                 "  waits for \(waiting.kind) until \(Clock.time(waiting.until, seenAt: now)): \(waiting.title)"
             )
@@ -96,6 +107,9 @@ extension ServiceStatus {
             lines.append(
                 "  \(holdback) % stay on \(run.state.plan.stable) as the control until monitor has passed"
             )
+        }
+        if let retiredAt = run.state.retiredAt {
+            lines.append("  \(run.state.plan.stable) is out of service since \(Clock.date(retiredAt))")
         }
         if let reason = run.state.reason { lines.append("  \(reason.replacing("\n", with: "\n  "))") }
         if let holder {

@@ -55,6 +55,7 @@ package enum Telling {
             return (
                 .tells,
                 "\(plan.service) \(plan.version) goes to \(plan.candidate); \(plan.stable) is live\(now)"
+                    + (plan.reason.map { ": \($0)" } ?? "")
             )
         case .resumed(let actor): return (.tells, "taken over by \(actor); \(after.split)")
         case .succeeded(let id, _, let summary):
@@ -70,7 +71,7 @@ package enum Telling {
         case .commanded(let command, let actor, let reason):
             return commanded(command, actor, reason, before, after)
         case .noted(let note):
-            return (["traffic", "drain"].contains(note.topic) ? .tells : .warns, note.text)
+            return (["traffic", "drain", "notice"].contains(note.topic) ? .tells : .warns, note.text)
         }
     }
 
@@ -98,6 +99,7 @@ package enum Telling {
         case .promote(let full): return (.tells, "promoted\(full ? " to 100 %" : "") by \(actor)\(why)")
         case .abort: return (.tells, "aborted by \(actor)\(why)")
         case .rollback: return (.tells, "rolled back by \(actor)\(why)")
+        case .retire: return (.tells, "\(after.plan.stable) retired by \(actor)\(why)")
         }
     }
 
@@ -136,6 +138,9 @@ package enum Telling {
                 .waits,
                 "\(plan.title(of: step)): waits until \(hour(until, at: now)); go on now: `bgdeploy promote`"
             )
+        case .window(let step, let opens, let until):
+            guard let opens, now < opens, opens <= until else { return (.begins, step.title) }
+            return (.waits, "\(step.title): closed, waits until it opens at \(hour(opens, at: now))")
         case .route(let exposure): return (.begins, "traffic to \(plan.split(candidate: exposure))")
         case .watch(let watch): return (.waits, watching(watch, plan, at: now))
         case .drain(let until):
@@ -164,7 +169,7 @@ package enum Telling {
 
     private static func done(_ effect: Effect, _ plan: Plan) -> String {
         switch effect {
-        case .step(let step), .approval(let step, _, _): step.title
+        case .step(let step), .approval(let step, _, _), .window(let step, _, _): step.title
         case .wait(let step, _): "\(plan.title(of: step)): waited"
         case .route: "traffic"
         case .watch: "watched"
@@ -180,9 +185,10 @@ package enum Telling {
     ) -> (ToldLine.Mark, String) {
         let plan = after.plan
         switch pending.effect {
-        case .step(let step), .approval(let step, _, _):
+        case .step(let step), .approval(let step, _, _), .window(let step, _, _):
             let text = reason.hasPrefix(step.title) ? reason : "\(step.title): \(reason)"
             if pending.isCancelled { return (.tells, "\(text) (it was told to stop)") }
+            if case .released = after.stage { return (.warns, text) }
             let decides = step.onFailure == .stop && after.isDecidedByFailure(of: step)
             return decides ? (.fails, text) : (.warns, "\(text)\nThe run goes on all the same.")
         case .route(let exposure):
@@ -267,7 +273,7 @@ extension RunState {
     /// nothing.
     fileprivate func isDecidedByFailure(of step: Step) -> Bool {
         let isPartOfWayBack = plan.rollback.steps.contains { $0.id == step.id }
-        return !isPartOfWayBack && !plan.followUps.contains { $0.step.id == step.id }
+        return !isPartOfWayBack && plan.plannedStep(step.id) == nil
     }
 }
 
@@ -277,7 +283,7 @@ extension Plan {
         for case .steps(let phase) in phases {
             for step in phase.groups.joined() where step.id == id { return step.title }
         }
-        return followUps.first { $0.step.id == id }?.step.title ?? "\(id)"
+        return plannedStep(id)?.title ?? "\(id)"
     }
 }
 

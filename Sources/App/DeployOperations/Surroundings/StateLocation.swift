@@ -1,28 +1,55 @@
 import Foundation
 
 /// Where journal and artifacts live.
-package struct StateLocation: Equatable {
-    /// The SQLite file.
-    package let file: String
+package struct StateLocation: Equatable, Sendable {
+    package enum Journal: Equatable, Sendable {
+        /// A file's path.
+        case sqlite(String)
+        /// A URL, which may have a password in it.
+        case postgres(String)
+    }
 
-    /// `sqlite:PATH`; `nil` chooses the default: `/var/lib/bgdeploy` for root, `$XDG_STATE_HOME/bgdeploy` else.
+    package let journal: Journal
+    /// The folder of the artifacts of runs, on this host.
+    package let runs: String
+
+    /// `sqlite:PATH` or `postgresql://…`; `nil` chooses the file `state.db` in the default folder.
+    ///
+    /// The default folder is `/var/lib/bgdeploy` for root, `$XDG_STATE_HOME/bgdeploy` else; artifacts lie beside
+    /// the journal's file, and there when the journal is a database.
     package init(_ url: String?, environment: [String: String], isRoot: Bool) throws(CommandFailure) {
+        let folder = Self.defaultFolder(environment, isRoot: isRoot)
         guard let url else {
-            file = Self.defaultFolder(environment, isRoot: isRoot) + "/state.db"
+            self.init(file: folder + "/state.db")
+            return
+        }
+        if ["postgresql://", "postgres://"].contains(where: url.hasPrefix) {
+            self.init(journal: .postgres(url), runs: folder + "/runs")
             return
         }
         guard url.hasPrefix("sqlite:"), url.count > "sqlite:".count else {
-            let hint =
-                url.hasPrefix("postgres")
-                ? "PostgreSQL is not available in this version of bgdeploy" : "expected sqlite:PATH"
-            throw CommandFailure(.usage, "--state: `\(url)` is not a state store; \(hint)")
+            // What is no URL may still have a password in it.
+            let shown = url.contains("@") ? String(url.prefix { $0 != ":" }) + ":…" : url
+            throw CommandFailure(
+                .usage,
+                "--state: `\(shown)` is not a state store; expected sqlite:PATH or postgresql://HOST/DATABASE"
+            )
         }
         let path = String(url.dropFirst("sqlite:".count))
-        file = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        self.init(file: path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path)
     }
 
-    /// Artifacts of runs.
-    package var runs: String { (file as NSString).deletingLastPathComponent + "/runs" }
+    private init(file: String) {
+        self.init(
+            journal: .sqlite(file),
+            runs: (file as NSString).deletingLastPathComponent + "/runs"
+        )
+    }
+
+    private init(journal: Journal, runs: String) {
+        self.journal = journal
+        self.runs = runs
+    }
 
     private static func defaultFolder(_ environment: [String: String], isRoot: Bool) -> String {
         if isRoot { return "/var/lib/bgdeploy" }

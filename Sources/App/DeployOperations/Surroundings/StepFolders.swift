@@ -6,6 +6,8 @@ import Foundation
 package struct StepFolders: AttemptFolders {
     package let root: String
 
+    package init(root: String) { self.root = root }
+
     package func latestAttempt(of step: StepID, in run: RunID) -> Int? {
         let names = try? FileManager.default.contentsOfDirectory(atPath: folder(of: step, in: run))
         return names?.compactMap { Int($0) }.max()
@@ -37,5 +39,21 @@ package struct StepFolders: AttemptFolders {
 
     private func folder(of step: StepID, in run: RunID) -> String {
         "\(root)/\(run)/\(step.rawValue.replacingOccurrences(of: "/", with: "-"))"
+    }
+
+    /// What the last attempt of a step printed, at most its last megabyte; `nil` where it left nothing here.
+    ///
+    /// `name` is the step's folder: `prepare-1`.
+    package func log(of name: String, in run: RunID) -> String? {
+        let path = "\(root)/\(run)/\(name)"
+        guard !name.contains("/"), !name.hasPrefix("."),
+            let attempts = try? FileManager.default.contentsOfDirectory(atPath: path),
+            let last = attempts.compactMap({ Int($0) }).max(),
+            let file = FileHandle(forReadingAtPath: "\(path)/\(last)/output")
+        else { return nil }
+        let limit: UInt64 = 1 << 20
+        let end = (try? file.seekToEnd()) ?? 0
+        try? file.seek(toOffset: end > limit ? end - limit : 0)
+        return (try? file.readToEnd()).map { String(decoding: $0, as: UTF8.self) }
     }
 }

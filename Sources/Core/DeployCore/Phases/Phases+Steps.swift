@@ -14,11 +14,20 @@ extension Draft {
 
     private func effect(of step: Step) -> Effect {
         switch step.kind {
-        case .action, .inspectBalancers: .step(step: step)
-        case .approval(let people):
+        case .action, .inspectBalancers, .retire: .step(step: step)
+        case .approval(let people, _):
             .approval(step: step, people: people, until: now.advanced(by: step.deadline))
         case .wait(let length): .wait(step: step.id, until: now.advanced(by: length))
+        case .window(let gate): window(step, gate)
         }
+    }
+
+    private func window(_ step: Step, _ gate: WindowGate) -> Effect {
+        .window(
+            step: step,
+            opens: state.plan.windowOverride == nil ? gate.opens(at: now) : now,
+            until: gate.stops ? now : now.advanced(by: step.deadline)
+        )
     }
 
     mutating func settleStep(
@@ -55,8 +64,10 @@ extension Draft {
             let pending = state.pending.first(where: { $0.effect.isApproval }),
             case .approval(let step, let people, _) = pending.effect
         else { return refuse("no step of this run waits for an approval") }
-        guard !approvals.contains(actor) else {
-            return refuse("\(actor) has approved already; \(people) different people must")
+        if let objection = state.plan.objection(to: actor, approving: step) { return refuse(objection) }
+        if let earlier = approvals.first(where: { $0.mayBe(actor) }) {
+            let who = earlier == actor ? "\(actor)" : "\(actor) may be \(earlier), who"
+            return refuse("\(who) has approved already; \(people) different people must")
         }
         let all = approvals + [actor]
         state.stage = .forward(
@@ -82,15 +93,29 @@ extension Draft {
     }
 }
 
+extension Plan {
+    /// Why `actor` may not approve `step`: four eyes are asked for, and who started the run has two of them.
+    fileprivate func objection(to actor: Actor, approving step: Step) -> String? {
+        guard case .approval(_, true) = step.kind else { return nil }
+        guard let startedBy else { return "nobody knows who started the run, so nobody can be another" }
+        guard startedBy.mayBe(actor) else { return nil }
+        return "\(actor) may not approve: `\(step.title)` has four_eyes, and \(startedBy) started the run; "
+            + "somebody else must"
+    }
+}
+
 extension Effect {
     /// Whether its failure ends the forward way.
     fileprivate var stopsTheRun: Bool {
         switch self {
         case .step(let step): step.onFailure == .stop
-        case .approval(let step, _, _): step.onFailure == .stop
+        case .approval(let step, _, _), .window(let step, _, _): step.onFailure == .stop
         case .wait, .route, .watch, .drain: true
         }
     }
+
+    /// Whether nothing is under way while it is pending.
+    var onlyWaits: Bool { isApproval || isWait || isWindow }
 
     var isApproval: Bool {
         if case .approval = self { true } else { false }
@@ -98,6 +123,10 @@ extension Effect {
 
     var isWait: Bool {
         if case .wait = self { true } else { false }
+    }
+
+    var isWindow: Bool {
+        if case .window = self { true } else { false }
     }
 
     var isWatch: Bool {

@@ -6,13 +6,21 @@ package struct Catalogue: Sendable {
     /// What `migrate` takes as keys of its own beside the step kinds, such as `apply`; nowhere else steps.
     package let migrationParts: [StepKind]
     package let balancerKinds: [BalancerKind]
+    /// Whom a run can tell; with one or more of them `notify` is a step too.
+    package let notifierKinds: [NotifierKind]
+    /// Of the places whose clocks a window may go by.
+    package let zones: any Zones
 
     package init(
         stepKinds: [StepKind],
         migrationParts: [StepKind] = [],
-        balancerKinds: [BalancerKind]
+        balancerKinds: [BalancerKind],
+        notifierKinds: [NotifierKind] = [],
+        zones: any Zones = OnlyUTC()
     ) {
-        self.stepKinds = stepKinds
+        self.notifierKinds = notifierKinds
+        self.zones = zones
+        self.stepKinds = stepKinds + (notifierKinds.isEmpty ? [] : [NotifyStep.kind(notifierKinds)])
         self.migrationParts = migrationParts
         self.balancerKinds = balancerKinds
     }

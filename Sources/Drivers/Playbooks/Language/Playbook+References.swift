@@ -20,17 +20,18 @@ extension Playbook {
         for phase in [PhaseName.preflight, .prepare, .migrate, .warmUp, .validate] {
             for step in steps[phase] ?? [] { check.take(step) }
         }
+        for channel in notify { check.check(channel.notifier.references) }
         if let request = drain?.request { check.take(request) }
         if let gauge = drain?.connections { check.check(gauge.references) }
         for gauge in monitor.gauges { check.check(gauge.references) }
         for step in rollback.steps { check.take(step) }
-        for step in afterwards.flatMap(\.steps) { check.take(step) }
+        for step in afterwards.steps { check.take(step) }
         return with(references: check.seen.sorted { $0.position < $1.position })
     }
 
     var allSteps: [PlaybookStep] {
         PhaseName.allCases.flatMap { steps[$0] ?? [] } + [drain?.request].compactMap(\.self) + rollback.steps
-            + afterwards.flatMap(\.steps)
+            + afterwards.steps
     }
 
     private func with(references: [Reference]) -> Playbook {
@@ -42,6 +43,7 @@ extension Playbook {
             strategy: strategy,
             sticky: sticky,
             severities: severities,
+            notify: notify,
             unreachable: unreachable,
             steps: steps,
             forwardFix: forwardFix,

@@ -14,6 +14,8 @@ package struct Playbook: Sendable {
     package let sticky: UserKey?
     /// How grave an error rate is, the gravest first.
     package let severities: [Severity]
+    /// Whom a run tells.
+    package let notify: [NoticeChannel]
     /// What becomes of a run when a balancer cannot be reached.
     package let unreachable: UnreachablePolicy
     /// The steps of `preflight`, `prepare`, `migrate`, `warm_up` and `validate`; absent phases have none.
@@ -26,7 +28,7 @@ package struct Playbook: Sendable {
     package let drain: DrainSettings?
     package let monitor: MonitorSettings
     package let rollback: RollbackSettings
-    package let afterwards: [FollowUpSettings]
+    package let afterwards: AfterwardsSettings
     /// Whether `order` moved `drain` behind `switch`.
     package let drainsAfterSwitch: Bool
     /// A regular expression that narrows ``Version/pattern``.
@@ -34,8 +36,6 @@ package struct Playbook: Sendable {
     package let secrets: [SecretSpec]
     /// Everything that the playbook's texts refer to, in the order of their places.
     package let references: [Reference]
-    /// How long the previous environment is kept as it is after a release.
-    package let retention = Span.minutes(7 * 24 * 60)
 
     /// The file as it was read, for the journal.
     package let text: String
@@ -123,6 +123,14 @@ package struct Playbook: Sendable {
         package let steps: [PlaybookStep]
     }
 
+    package struct AfterwardsSettings: Sendable {
+        package var followUps: [FollowUpSettings] = []
+        /// When the environment that is no longer live goes out of service by itself; `nil` for never.
+        package var retirement: FollowUpSettings?
+
+        var steps: [PlaybookStep] { (followUps + [retirement].compactMap(\.self)).flatMap(\.steps) }
+    }
+
     package struct FollowUpSettings: Sendable {
         /// Counted from the end of monitor.
         package let after: Span
@@ -134,8 +142,9 @@ package struct Playbook: Sendable {
 package struct PlaybookStep: Sendable {
     package enum Work: Sendable {
         case action(any StepAction)
-        case approval(people: Int)
+        case approval(people: Int, fourEyes: Bool)
         case wait(Span)
+        case window(WindowSettings)
     }
 
     /// One line for a person.
@@ -158,6 +167,20 @@ package struct PlaybookStep: Sendable {
         let all = action.references + (policy?.condition?.references ?? [])
         return !all.contains { $0.name.hasPrefix("steps.") }
     }
+}
+
+/// When a run may go on.
+package struct WindowSettings: Sendable {
+    package let window: DeployWindow
+    /// By whose clocks: `America/New_York`.
+    package let zone: String
+    /// Knows ``zone``.
+    package let zones: any Zones
+    package let stopsWhenClosed: Bool
+    /// How long a run waits for it to open.
+    package let patience: Span
+
+    var title: String { "window: \(window) (\(zone))" }
 }
 
 /// Where a secret's value comes from; the value itself is never kept with the playbook.

@@ -111,7 +111,8 @@ extension PlaybookDecoder {
     func gate(_ entry: Parameter.Entry, _ common: CommonKeys, _ position: Position) -> PlaybookStep? {
         let takesTimeout = entry.key == "checklist"
         for (key, place) in common.actionOnly where key != "timeout" || !takesTimeout {
-            let hint = key == "timeout" && entry.key == "approval" ? "; it belongs inside `approval`" : ""
+            let takesInside = ["approval", "window"].contains(entry.key) && key == "timeout"
+            let hint = takesInside ? "; it belongs inside `\(entry.key)`" : ""
             diagnostics.report(place, "`\(key)` has no meaning beside `\(entry.key)`\(hint)")
         }
         let day = Span.minutes(24 * 60)
@@ -126,16 +127,21 @@ extension PlaybookDecoder {
         case "wait":
             let length = positive(entry.value, "wait", reader) ?? .seconds(1)
             (work, title, deadline) = (.wait(length), "wait \(length)", length)
+        case "window":
+            let gate = window(entry.value)
+            (work, title, deadline) = (.window(gate), gate.title, gate.patience)
         case "checklist":
-            work = .approval(people: 1)
+            work = .approval(people: 1, fourEyes: false)
             title = "confirm: " + checklist(entry.value, reader).joined(separator: "; ")
         default:
             reader = MapReader(entry.value, "`approval`", diagnostics: diagnostics)
             let people = reader.integer("by", in: 1...20) ?? 1
+            let fourEyes = reader.flag("four_eyes") ?? false
             deadline = reader.optional("timeout").flatMap { positive($0, "timeout", reader) } ?? day
             reader.finish()
-            work = .approval(people: people)
+            work = .approval(people: people, fourEyes: fourEyes)
             title = people == 1 ? "approval" : "approval by \(people) people"
+            if fourEyes { title += people == 1 ? " by another person" : " other than who started it" }
         }
         return PlaybookStep(
             title: Self.title(common.name ?? title),

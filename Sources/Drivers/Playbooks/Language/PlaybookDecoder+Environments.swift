@@ -88,8 +88,7 @@ extension PlaybookDecoder {
                 "a balancer is one of \(kinds.joined(separator: ", ")), not two"
             )
         }
-        let stripped = NotAvailable.strip(NotAvailable.elsewhere, from: value, diagnostics)
-        var reader = MapReader(stripped, "a balancer of kind `\(kind.key)`", diagnostics: diagnostics)
+        var reader = MapReader(value, "a balancer of kind `\(kind.key)`", diagnostics: diagnostics)
         let context = BalancerContext(
             service: scope.service,
             folder: folder,

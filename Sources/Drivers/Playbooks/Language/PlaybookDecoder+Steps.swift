@@ -6,7 +6,7 @@ extension PlaybookDecoder {
     static let commonKeys = [
         "name", "timeout", "retry", "on_failure", "always", "idempotent", "when",
     ]
-    static let gates = ["approval", "wait", "checklist"]
+    static let gates = ["approval", "wait", "window", "checklist"]
 
     /// The steps of `value`; none when it is absent.
     func phase(_ phase: PhaseName, _ value: Parameter?, _ scope: Scope) -> [PlaybookStep] {
@@ -51,9 +51,8 @@ extension PlaybookDecoder {
         }
         guard let entry = action(among: entries, at: value.position, rules) else { return nil }
         let kind = catalogue.stepKind(entry.key)
-        let siblings = (kind?.siblings ?? []).filter { !NotAvailable.elsewhere.contains($0) }
-        let stripped = NotAvailable.strip(NotAvailable.elsewhere, from: value, diagnostics)
-        var reader = MapReader(stripped, "a step", diagnostics: diagnostics)
+        let siblings = kind?.siblings ?? []
+        var reader = MapReader(value, "a step", diagnostics: diagnostics)
         _ = reader.optional(entry.key)
         let common = commonKeys(&reader, action: entry)
         let beside = siblings.compactMap { key -> Parameter.Entry? in
@@ -79,9 +78,8 @@ extension PlaybookDecoder {
     ) -> Parameter.Entry? {
         let allowed = rules.only ?? catalogue.stepKinds.map(\.key) + rules.gates
         let known = catalogue.stepKinds.map(\.key) + Self.gates
-        let missing = NotAvailable.stepKinds.filter { !known.contains($0) }
         let siblings = Set(entries.flatMap { catalogue.stepKind($0.key)?.siblings ?? [] })
-        let chosen = entries.filter { (known + missing).contains($0.key) && !siblings.contains($0.key) }
+        let chosen = entries.filter { known.contains($0.key) && !siblings.contains($0.key) }
         guard let first = chosen.first else {
             let others = entries.filter { !Self.commonKeys.contains($0.key) }
             let guess = others.first { Spelling.nearest(to: $0.key, among: allowed) != nil } ?? others.first
@@ -97,10 +95,6 @@ extension PlaybookDecoder {
                 second.keyPosition,
                 "a step has one action, found `\(first.key)` and `\(second.key)`; make two steps of it"
             )
-            return nil
-        }
-        if missing.contains(first.key) {
-            diagnostics.report(first.keyPosition, NotAvailable.message(first.key))
             return nil
         }
         guard allowed.contains(first.key) else {

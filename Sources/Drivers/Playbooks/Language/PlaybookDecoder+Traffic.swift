@@ -183,31 +183,4 @@ extension PlaybookDecoder {
         }
         return shares
     }
-
-    // MARK: afterwards
-
-    func afterwards(_ value: Parameter?, _ scope: Scope) -> [Playbook.FollowUpSettings] {
-        guard let value else { return [] }
-        guard case .list(let items, _) = value else {
-            diagnostics.report(
-                value.position,
-                "`afterwards` must be a list of `in` and `do`, found \(value.kindDescription)"
-            )
-            return []
-        }
-        return items.compactMap { followUp($0, scope) }
-    }
-
-    private func followUp(_ value: Parameter, _ scope: Scope) -> Playbook.FollowUpSettings? {
-        if value.child("retire") != nil {
-            _ = NotAvailable.strip(NotAvailable.afterwards, from: value, diagnostics)
-            return nil
-        }
-        var reader = MapReader(value, "an entry of `afterwards`", diagnostics: diagnostics)
-        guard case .map = value else { return nil }
-        let after = reader.required("in").flatMap { reader.span(of: $0, "in") }
-        let steps = phase(.afterwards, reader.required("do"), scope)
-        reader.finish()
-        return Playbook.FollowUpSettings(after: after ?? .zero, steps: steps)
-    }
 }

@@ -17,8 +17,7 @@ struct PlaybookDecoder {
             )
             return nil
         }
-        let stripped = NotAvailable.strip(NotAvailable.topLevel, from: root, diagnostics)
-        var reader = MapReader(stripped, "a playbook", diagnostics: diagnostics)
+        var reader = MapReader(root, "a playbook", diagnostics: diagnostics)
         let service = reader.required("service").flatMap { name(of: $0, "service", reader) } ?? ""
         let publicURL = reader.optional("public_url").flatMap { url(of: $0, "public_url", reader) }
         let environments = self.environments(reader.required("environments"))
@@ -29,6 +28,7 @@ struct PlaybookDecoder {
         let users = self.users(traffic, reader)
         let hasChecks = root.child("validate") != nil
         let migration = self.migrate(reader.optional("migrate"), scope)
+        let severities = self.severities(reader.optional("severity"))
         let playbook = Playbook(
             service: service,
             publicURL: publicURL,
@@ -36,7 +36,8 @@ struct PlaybookDecoder {
             balancers: balancers(reader.required("balancers"), scope, users),
             strategy: strategy,
             sticky: users.sticky,
-            severities: severities(reader.optional("severity")),
+            severities: severities,
+            notify: notify(reader.optional("notify"), severities: severities.map(\.name)),
             unreachable: unreachable(reader.optional("unreachable")),
             steps: steps(&reader, scope).merging([.migrate: migration.steps]) { $1 },
             forwardFix: migration.forwardFix,
@@ -54,7 +55,7 @@ struct PlaybookDecoder {
             path: path,
             folder: folder
         )
-        checkClosing(playbook, root)
+        check(playbook, root)
         reader.finish()
         return playbook.withReferences(checkedBy: diagnostics)
     }
@@ -66,6 +67,12 @@ struct PlaybookDecoder {
             .warmUp: phase(.warmUp, reader.optional("warm_up"), scope),
             .validate: phase(.validate, reader.optional("validate"), scope),
         ]
+    }
+
+    /// What only the whole playbook can show.
+    private func check(_ playbook: Playbook, _ root: Parameter) {
+        checkClosing(playbook, root)
+        checkTold(playbook)
     }
 
     private func checkClosing(_ playbook: Playbook, _ root: Parameter) {

@@ -8,18 +8,22 @@ extension Playbook {
 
     /// What a run does that brings `version` to `candidate`.
     ///
+    /// The times of its windows are those from `now` on; without `now` they have none, as is good for a run that
+    /// is resumed by the plan in the journal.
+    ///
     /// - Precondition: `stable` and `candidate` are the playbook's two environments.
     package func plan(
         version: Version,
         previousVersion: Version?,
         stable: EnvironmentName,
-        candidate: EnvironmentName
+        candidate: EnvironmentName,
+        at now: Timestamp? = nil
     ) -> FrozenPlan {
         precondition(
             Set([stable, candidate]) == Set(environments.map(\.name)),
             "a run is between the playbook's environments"
         )
-        var draft = PlanDraft()
+        var draft = PlanDraft(now: now)
         var phases = [preflight(&draft)]
         for name in [PhaseName.prepare, .migrate, .warmUp, .validate] {
             let wanted =
@@ -48,7 +52,8 @@ extension Playbook {
             rollback: way,
             followUps: followUps(&draft),
             playbookDigest: digest,
-            forwardFix: forwardFix
+            forwardFix: forwardFix,
+            retirement: retirement(&draft)
         )
         return FrozenPlan(plan: plan, actions: draft.actions, policies: draft.policies)
     }
@@ -141,7 +146,7 @@ extension Playbook {
     }
 
     private func followUps(_ draft: inout PlanDraft) -> [FollowUp] {
-        let inOrder = afterwards.enumerated().sorted {
+        let inOrder = afterwards.followUps.enumerated().sorted {
             ($0.element.after, $0.offset) < ($1.element.after, $1.offset)
         }
         var followUps: [FollowUp] = []
@@ -153,10 +158,20 @@ extension Playbook {
         }
         return followUps
     }
+
+    private func retirement(_ draft: inout PlanDraft) -> Retirement? {
+        afterwards.retirement.map { settings in
+            let steps = settings.steps.enumerated().map { index, step in
+                draft.step(step, StepID(rawValue: "\(Retirement.check.id)-\(index + 1)"), .afterwards)
+            }
+            return Retirement(after: settings.after, steps: steps)
+        }
+    }
 }
 
 /// Gives steps their ids and keeps what belongs to each.
 private struct PlanDraft {
+    let now: Timestamp?
     var actions: [StepID: any StepAction] = [:]
     var policies: [StepID: StepPolicy] = [:]
 
@@ -164,16 +179,23 @@ private struct PlanDraft {
         StepID(rawValue: "\(phase)/\(number)")
     }
 
+    init(now: Timestamp?) { self.now = now }
+
     mutating func step(_ step: PlaybookStep, _ phase: PhaseName, _ number: Int) -> Step {
-        let id = Self.id(phase, number)
+        self.step(step, Self.id(phase, number), phase)
+    }
+
+    mutating func step(_ step: PlaybookStep, _ id: StepID, _ phase: PhaseName) -> Step {
         let kind: Step.Kind
         switch step.work {
         case .action(let action):
             kind = .action
             actions[id] = action
             policies[id] = step.policy
-        case .approval(let people): kind = .approval(people: people)
+        case .approval(let people, let fourEyes):
+            kind = .approval(people: people, fourEyes: fourEyes ? true : nil)
         case .wait(let length): kind = .wait(length: length)
+        case .window(let settings): kind = .window(gate: settings.gate(from: now))
         }
         return Step(
             id: id,

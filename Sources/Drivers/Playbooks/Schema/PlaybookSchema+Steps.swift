@@ -4,9 +4,12 @@ import DeployPorts
 extension PlaybookSchema {
     static func steps(_ catalogue: Catalogue) -> Entries {
         let actions = catalogue.stepKinds.map { kind in
-            let known = NotAvailable.elsewhere + PlaybookDecoder.commonKeys
-            let siblings = kind.siblings.filter { !known.contains($0) }
-            let beside = siblings.map { (key: $0, value: SchemaJSON.flag(true)) }
+            let siblings = kind.siblings.filter { !PlaybookDecoder.commonKeys.contains($0) }
+            let isCommand = ["run", "script"].contains(kind.key)
+            let beside = siblings.map { sibling in
+                let isHost = isCommand && sibling == "on"
+                return (key: sibling, value: isHost ? reference("host") : SchemaJSON.flag(true))
+            }
             return (
                 key: "step_\(kind.key)",
                 value: object(
@@ -16,19 +19,8 @@ extension PlaybookSchema {
                 )
             )
         }
-        let gates = [("approval", approval, []), ("wait", wait, []), ("checklist", checklist, [timeout])]
-            .map { key, schema, more in
-                (
-                    key: "step_\(key)",
-                    value: object(
-                        "A step that waits for a person or a time.",
-                        required: [key],
-                        [(key: key, value: schema)] + common + more
-                    )
-                )
-            }
         let actionKeys = catalogue.stepKinds.map(\.key)
-        return actions + gates + [
+        return actions + gateSteps + [
             (key: "action", value: anyStep("A step that does something.", actionKeys)),
             (key: "step", value: anyStep("One action of a phase.", actionKeys + PlaybookDecoder.gates)),
             (
@@ -49,6 +41,23 @@ extension PlaybookSchema {
                 ]
             ),
         ]
+    }
+
+    private static var gateSteps: Entries {
+        let gates = [
+            ("approval", approval, []), ("wait", wait, []), ("window", window, []),
+            ("checklist", checklist, [timeout]),
+        ]
+        return gates.map { key, schema, more in
+            (
+                key: "step_\(key)",
+                value: object(
+                    "A step that waits for a person or a time.",
+                    required: [key],
+                    [(key: key, value: schema)] + common + more
+                )
+            )
+        }
     }
 
     private static func migrationParts(_ catalogue: Catalogue) -> SchemaJSON {
@@ -162,12 +171,49 @@ extension PlaybookSchema {
                         "maximum": 20,
                     ]
                 ),
+                (
+                    key: "four_eyes",
+                    value: flag("Whether who started the run may not be one of them: false by default.")
+                ),
                 (key: "timeout", value: reference("duration", "How long it waits: 24h by default.")),
             ]
         )
     }
 
     private static var wait: SchemaJSON { reference("duration", "Waits for this long.") }
+
+    private static var window: SchemaJSON {
+        let hours = "Sat, Mon-Fri 09:00-17:00, first Sat 01:00-06:00, 22:00-04:00"
+        return object(
+            "Lets the run pass at some times only.",
+            [
+                (key: "only", value: list("Open at no other times: \(hours).", of: text, atLeast: 1)),
+                (key: "not", value: list("Closed at these times: \(hours).", of: text, atLeast: 1)),
+                (
+                    key: "freeze",
+                    value: list(
+                        "Closed on these days: 2026-12-24, 2026-12-20..2027-01-03.",
+                        of: text,
+                        atLeast: 1
+                    )
+                ),
+                (
+                    key: "zone",
+                    value: ["description": "By whose clocks: UTC by default.", "type": "string"]
+                ),
+                (
+                    key: "then",
+                    value: choice("What happens while it is closed: wait by default.", "wait", "stop")
+                ),
+                (
+                    key: "timeout",
+                    value: reference("duration", "How long it is waited for: 7d by default, 366d at most.")
+                ),
+            ]
+        )
+    }
+
+    private static let text: SchemaJSON = ["type": "string"]
 
     private static var checklist: SchemaJSON {
         list("What a person confirms before the run goes on.", of: reference("text"), atLeast: 1)

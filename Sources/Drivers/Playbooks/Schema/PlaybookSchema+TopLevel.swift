@@ -45,7 +45,14 @@ extension PlaybookSchema {
                     reference("limit", "A limit of the error rate, in percent.")
                 )
             ),
-            (key: "afterwards", value: list("What is done some time after the release.", of: followUp)),
+            (key: "notify", value: list("Whom a run tells.", of: reference("channel"))),
+            (
+                key: "afterwards",
+                value: list(
+                    "What is done some time after the release.",
+                    of: ["anyOf": [followUp, reference("retirement")]]
+                )
+            ),
             (key: "order", value: order),
             (
                 key: "version_pattern",
@@ -219,6 +226,34 @@ extension PlaybookSchema {
             [
                 (key: "in", value: reference("duration", "How long after the end of monitor.")),
                 (key: "do", value: list("The steps.", of: reference("action"))),
+            ]
+        )
+    }
+
+    static var retirement: SchemaJSON {
+        object(
+            "Takes the environment that is no longer live out of service.",
+            required: ["retire"],
+            [
+                (
+                    key: "retire",
+                    value: object(
+                        "When, and what is done then.",
+                        [
+                            (
+                                key: "after",
+                                value: reference(
+                                    "duration",
+                                    "How long after the end of monitor: 7d by default."
+                                )
+                            ),
+                            (
+                                key: "do",
+                                value: list("The steps, such as stopping it.", of: reference("action"))
+                            ),
+                        ]
+                    )
+                )
             ]
         )
     }

@@ -72,7 +72,19 @@ package enum PlaybookSchema {
     // MARK: definitions
 
     private static func definitions(_ catalogue: Catalogue) -> Entries {
-        let values: Entries = [
+        let balancers = catalogue.balancerKinds.map { kind in
+            (key: "balancer_\(kind.key)", value: SchemaJSON.raw(kind.schema))
+        }
+        let either = SchemaJSON.list(catalogue.balancerKinds.map { reference("balancer_\($0.key)") })
+        let balancer: Entries =
+            catalogue.balancerKinds.isEmpty ? [] : [(key: "balancer", value: ["anyOf": either])]
+        let retired: Entries = [(key: "retirement", value: retirement)]
+        return values + retired + metricSources + balancers + balancer + channels(catalogue)
+            + steps(catalogue)
+    }
+
+    private static var values: Entries {
+        [
             (
                 key: "text",
                 value: [
@@ -106,13 +118,13 @@ package enum PlaybookSchema {
                 key: "url",
                 value: ["type": "string", "pattern": "^https?://[^/]"]
             ),
+            (
+                key: "host",
+                value: [
+                    "description": "Another host, over SSH: ssh://[user@]host[:port].",
+                    "type": "string", "pattern": "^ssh://[^/]+$",
+                ]
+            ),
         ]
-        let balancers = catalogue.balancerKinds.map { kind in
-            (key: "balancer_\(kind.key)", value: SchemaJSON.raw(kind.schema))
-        }
-        let either = SchemaJSON.list(catalogue.balancerKinds.map { reference("balancer_\($0.key)") })
-        let balancer: Entries =
-            catalogue.balancerKinds.isEmpty ? [] : [(key: "balancer", value: ["anyOf": either])]
-        return values + metricSources + balancers + balancer + steps(catalogue)
     }
 }

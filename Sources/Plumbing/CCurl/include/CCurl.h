@@ -33,6 +33,7 @@ CURLcode bg_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *valu
 // libcurl keeps a copy of the bytes.
 CURLcode bg_curl_set_body(CURL *easy, const void *bytes, curl_off_t count);
 CURLcode bg_curl_set_write(CURL *easy, bg_curl_data_callback callback, void *context);
+CURLcode bg_curl_set_read(CURL *easy, bg_curl_data_callback callback, void *context);
 CURLcode bg_curl_set_header(CURL *easy, bg_curl_data_callback callback, void *context);
 CURLcode bg_curl_set_socket(CURL *easy, bg_curl_socket_callback callback, void *context);
 

@@ -47,6 +47,8 @@ int bg_pq_sendStatement(PGconn *connection, const char *text, int count, const c
 int bg_pq_setSingleRowMode(PGconn *connection);
 int bg_pq_consumeInput(PGconn *connection);
 int bg_pq_isBusy(PGconn *connection);
+// To be freed by bg_pq_freemem.
+PGnotify *bg_pq_notifies(PGconn *connection);
 PGresult *bg_pq_getResult(PGconn *connection);
 PGcancel *bg_pq_getCancel(PGconn *connection);
 int bg_pq_cancel(PGcancel *cancel, char *problem, int room);

@@ -1,13 +1,16 @@
 import Dispatch
 import Glibc
-import ServiceLab
 import Synchronization
 
-/// Stands before a PostgreSQL's socket and loses the first COMMIT, or the answer to it.
-final class ApplyProxy: Sendable {
-    enum Loss: Sendable {
-        case swallowingCommit
-        case droppingCommit
+/// Stands before a PostgreSQL's socket and loses the first statement that has a text in it, or the answer to it.
+public final class PostgresProxy: Sendable {
+    public enum Loss: Sendable {
+        /// The statement never arrives.
+        case statement(String)
+        /// It is carried out, and nobody is told.
+        case answer(to: String)
+        /// The same, and from then on the server is away until ``PostgresProxy/comeBack()``.
+        case server(after: String)
     }
 
     private struct Failure: Error { let call: String, number: Int32 }
@@ -15,23 +18,42 @@ final class ApplyProxy: Sendable {
     private let server: String
     private let loss: Loss
     private let isDone = Mutex(false)
+    private let isAway = Mutex(false)
+
+    /// Whether something was lost.
+    public var hasLost: Bool { isDone.withLock(\.self) }
+
+    public func comeBack() { isAway.withLock { $0 = false } }
 
     /// Runs `body` with the folder of a socket that leads to the server whose socket is in `server`.
-    static func run(to server: String, _ loss: Loss, _ body: (String) async throws -> Void) async throws {
+    public static func run(
+        to server: String,
+        losing loss: Loss,
+        _ body: (String) async throws -> Void
+    ) async throws {
+        try await run(to: server, losing: loss) { folder, _ in try await body(folder) }
+    }
+
+    /// The same, with the proxy itself.
+    public static func run(
+        to server: String,
+        losing loss: Loss,
+        _ body: (String, PostgresProxy) async throws -> Void
+    ) async throws {
         let folder = try Folder()
         defer { folder.remove() }
-        let proxy = ApplyProxy(server, loss)
+        let proxy = PostgresProxy(server, loss)
         let listener = try Self.listener(folder.path)
         defer { shutdown(listener, Int32(SHUT_RDWR)) }
-        DispatchQueue(label: "apply proxy").async {
+        DispatchQueue(label: "postgres proxy").async {
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0 else { break }
-                DispatchQueue(label: "apply proxy connection").async { proxy.serve(client) }
+                DispatchQueue(label: "postgres proxy connection").async { proxy.serve(client) }
             }
             close(listener)
         }
-        try await body(folder.path)
+        try await body(folder.path, proxy)
     }
 
     private init(_ server: String, _ loss: Loss) {
@@ -41,6 +63,7 @@ final class ApplyProxy: Sendable {
 
     private func serve(_ client: Int32) {
         defer { close(client) }
+        guard !isAway.withLock(\.self) else { return }
         guard let upstream = try? Self.connected(server) else { return }
         defer { close(upstream) }
         while true {
@@ -52,7 +75,7 @@ final class ApplyProxy: Sendable {
                 guard count > 0 else { return }
                 let bytes = buffer[..<count]
                 if other == upstream, isLost(bytes) {
-                    guard loss == .swallowingCommit else { return }
+                    if case .statement = loss { return }
                     Self.forward(bytes, to: upstream)
                     // The server has committed when it answers.
                     _ = recv(upstream, &buffer, buffer.count, 0)
@@ -64,11 +87,17 @@ final class ApplyProxy: Sendable {
     }
 
     private func isLost(_ bytes: ArraySlice<UInt8>) -> Bool {
-        guard String(decoding: bytes, as: UTF8.self).contains("COMMIT") else { return false }
-        return isDone.withLock { isDone in
+        let text =
+            switch loss {
+            case .statement(let text), .answer(let text), .server(let text): text
+            }
+        guard String(decoding: bytes, as: UTF8.self).contains(text) else { return false }
+        let isFirst = isDone.withLock { isDone in
             defer { isDone = true }
             return !isDone
         }
+        if isFirst, case .server = loss { isAway.withLock { $0 = true } }
+        return isFirst
     }
 
     private static func forward(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) {

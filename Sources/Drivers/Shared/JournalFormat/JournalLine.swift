@@ -1,27 +1,47 @@
 import DeployCore
-import DeployPorts
+package import DeployPorts
 import FoundationEssentials
 import SafeFile
 
 /// One row of `events` as it is stored and hashed: texts, not values.
-struct JournalLine {
+package struct JournalLine: Sendable {
     /// The hash before the first entry.
-    static let origin = String(repeating: "0", count: 64)
+    package static let origin = String(repeating: "0", count: 64)
 
-    let run: String
-    let sequence: Int
-    let at: Int64
-    let fence: Int
-    let event: [UInt8]
-    let effects: [UInt8]
-    let previous: String
+    package let run: String
+    package let sequence: Int
+    package let at: Int64
+    package let fence: Int
+    package let event: [UInt8]
+    package let effects: [UInt8]
+    package let previous: String
     /// SHA-256 of the playbook's text; empty except for a run's first entry.
-    let playbook: String
+    package let playbook: String
+
+    package init(
+        run: String,
+        sequence: Int,
+        at: Int64,
+        fence: Int,
+        event: [UInt8],
+        effects: [UInt8],
+        previous: String,
+        playbook: String
+    ) {
+        self.run = run
+        self.sequence = sequence
+        self.at = at
+        self.fence = fence
+        self.event = event
+        self.effects = effects
+        self.previous = previous
+        self.playbook = playbook
+    }
 
     /// SHA-256 over the previous hash and this line's fields, a line each.
     ///
     /// JSON has no raw line breaks, so no two lines have the same bytes.
-    var digest: String {
+    package var digest: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(event.count + effects.count + 256)
         for field in [previous, run, "\(sequence)", "\(at)", "\(fence)", playbook] {
@@ -35,7 +55,7 @@ struct JournalLine {
     }
 
     /// The values; `.unreadable` when this version does not know them.
-    func entry(hash: String) throws(RunStoreError) -> JournalEntry {
+    package func entry(hash: String) throws(RunStoreError) -> JournalEntry {
         do {
             return JournalEntry(
                 run: RunID(rawValue: run),
@@ -64,7 +84,7 @@ package enum JournalCoding {
         return [UInt8](try encoder.encode(value))
     }
 
-    static func text(_ value: some Encodable) throws -> String {
+    package static func text(_ value: some Encodable) throws -> String {
         String(decoding: try encode(value), as: UTF8.self)
     }
 

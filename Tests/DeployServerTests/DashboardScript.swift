@@ -1,0 +1,1 @@
+../DeployCommandsTests/Support/Script.swift
