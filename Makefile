@@ -1,6 +1,6 @@
 # The targets a person needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint build release acceptance bench fuzz simulate install clean
+.PHONY: help setup demo test lint build release acceptance bench fuzz simulate install clean deb
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
@@ -48,6 +48,9 @@ bench: setup release ## Ratios against hand-written baselines, measured in the s
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/watching.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/lint.py
+
+deb: release ## A Debian package of the program, in .build
+	packaging/deb "$(BIN)/bgdeploy" .build
 
 fuzz: ## Fuzz the configuration parsers with libFuzzer (SECONDS=60 each)
 	@scripts/fuzz

@@ -116,7 +116,12 @@ def order(page, offer, reason=None):
     page.click(f"#offer-{offer} > summary")
     if reason is not None:
         page.fill(f"#reason-{offer}", reason)
-    page.click(f"#form-{offer} button[type=submit]")
+    confirm(page, offer)
+
+
+def confirm(page, offer):
+    with page.expect_navigation():
+        page.click(f"#form-{offer} button[type=submit]")
 
 
 def sees(page, selector, text):
@@ -214,10 +219,11 @@ def aborts_and_goes_back_with_a_reason():
         start(page)
         sees(page, ".hero", "Waits for an approval")
         at = page.url
-        order(page, "abort")
+        page.click("#offer-abort > summary")
+        page.click("#form-abort button[type=submit]")
         assert page.url == at and page.locator("#reason-abort:invalid").count() == 1, "sent without a reason"
         page.fill("#reason-abort", "wrong ticket")
-        page.click("#form-abort button[type=submit]")
+        confirm(page, "abort")
         sees(page, "h1", "failed")
         sees(page, ".cause", "wrong ticket")
         assert service.share() == 0
@@ -282,7 +288,7 @@ def what_cannot_be_done_is_told():
         page.fill("#field-version", "no version!")
         page.click("#form-start button")
         sees(page, ".problem", "no version!")
-        page.complaints.clear()  # Chromium tells the status 422
+        page.complaints.clear()  # Chromium tells of the status
         page.goto(service.url())
         start(page)
         sees(page, ".hero", "Waits for an approval")
@@ -292,6 +298,7 @@ def what_cannot_be_done_is_told():
         order(late, "pause", "too late")
         assert "/pause" in late.url and "{" not in late.inner_text("main"), late.inner_text("body")
         expect(late.locator("main .links")).to_have_text("To the services")
+        late.complaints.clear()
         page.goto(service.url())
         start(page)
         sees(page, ".hero", "Waits for an approval")
@@ -458,6 +465,34 @@ def the_page_outlives_the_service():
         assert 0.4 <= service.share() <= 0.6, service.share()
 
 
+def many_tabs_of_one_browser():
+    """A browser has six connections for all tabs of a host: those that nobody looks at keep none, and are live again when seen."""
+    with Service(CANARY | {"validate": GATE}) as service:
+        page = service.signed_in("deploy", "approve")
+        start(page)
+        sees(page, "#live-words", "live")
+
+        def turn(tab, hidden):
+            tab.evaluate("""hidden => {
+                Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+                document.dispatchEvent(new Event("visibilitychange")); }""", hidden)
+        tabs = [page]
+        for _ in range(8):
+            turn(tabs[-1], True)
+            tabs.append(page.context.new_page())
+            tabs[-1].goto(page.url)
+            sees(tabs[-1], "#live-words", "live")
+        order(tabs[-1], "approve")
+        sees(tabs[-1], ".hero", "green is watched at 10 %")
+        stays(page)
+        turn(page, False)
+        sees(page, ".hero", "green is watched at 10 %")
+        service.command("pause", "--reason", "lunch")
+        sees(page, ".hero", "lunch")
+        assert stayed(page)
+        service.quiet()
+
+
 def pages_are_fit_for_everyone():
     """axe finds nothing on any page, in light and dark, on a phone and a desk; nothing is wider than the screen."""
     book = CANARY | {"prepare": [{"run": ["sh", "-c", "seq 1 3; echo " + "wide" * 60]}]}
@@ -504,7 +539,8 @@ def survey(service, page, paths):
 
 CHECKS = [a_release_from_the_door_to_the_report, the_page_follows_by_itself, aborts_and_goes_back_with_a_reason,
           works_without_javascript, what_cannot_be_done_is_told, works_by_keyboard, who_may_only_read_steers_nothing,
-          forged_requests_are_refused, the_door_stays_shut, the_page_outlives_the_service, pages_are_fit_for_everyone]
+          forged_requests_are_refused, the_door_stays_shut, the_page_outlives_the_service,
+          many_tabs_of_one_browser, pages_are_fit_for_everyone]
 
 if __name__ == "__main__":
     if sync_playwright is None or CHROMIUM is None:

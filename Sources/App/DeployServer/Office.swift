@@ -56,10 +56,13 @@ package struct Office: Sendable {
     ) async throws -> (principal: Principal, run: RecordedRun) {
         let identity = try context.parameters.require("run")
         let record = try await store.run(identity)
-        // Who may not look at a run is not told that it is there.
-        guard let record, context.principal?.may(.read, on: record.service) != false else {
+        guard let record else {
             _ = try context.allowed(.read, on: nil)
             throw Problem(.notFound, "there is no run \(identity)")
+        }
+        // Who may not look at a run is not told whose it is.
+        if let principal = context.principal, !principal.may(.read, on: record.service) {
+            throw Problem(.forbidden, "\(principal.name) may not look at this run")
         }
         let principal = try context.allowed(scope, on: record.service)
         return (principal, try await RunHistory(store: store, service: record.service).recorded(record))

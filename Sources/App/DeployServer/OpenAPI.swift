@@ -38,11 +38,11 @@ enum OpenAPI {
         return JSON.text(document, indent: 1) + "\n"
     }
 
-    /// What each path takes, by its path as routers write it.
-    static var methods: [String: [String]] {
-        Dictionary(grouping: operations) {
-            $0.path.replacing("{", with: ":").replacing("}", with: "")
-        }.mapValues { $0.map { $0.method.uppercased() } }
+    /// The methods that each path takes, by its parts.
+    static var methods: [(path: [Substring], methods: [String])] {
+        Dictionary(grouping: operations, by: \.path).map { path, operations in
+            (path.split(separator: "/"), operations.map { $0.method.uppercased() }.sorted())
+        }
     }
 
     /// By path, each with what can be done to it, in the order of ``operations``.

@@ -97,11 +97,17 @@ struct AccessLab {
     }
 
     /// Serves while `visit` runs; at a port of the loopback interface, or at `socket`.
-    func serve(at socket: String? = nil, _ visit: @Sendable (Caller) async throws -> Void) async throws {
+    ///
+    /// `router` is what is served in place of the lab's own.
+    func serve(
+        at socket: String? = nil,
+        _ router: Router<ServerContext>? = nil,
+        _ visit: @Sendable (Caller) async throws -> Void
+    ) async throws {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let address = socket.map { BindAddress.unixDomainSocket(path: $0) } ?? .hostname("127.0.0.1", port: 0)
         let application = Application(
-            router: router(),
+            router: router ?? self.router(),
             configuration: ApplicationConfiguration(address: address),
             onServerRunning: { continuation.yield($0.localAddress?.port ?? 0) },
             logger: Logger(label: "access") { _ in SwiftLogNoOpLogHandler() }

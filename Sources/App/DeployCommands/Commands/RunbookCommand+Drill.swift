@@ -25,13 +25,13 @@ extension RunbookCommand {
                 cannot read). No existing database is touched, but the server's disk and memory are.
                 """
         )
-        var server: String?
+        var into: String?
         @Option(help: "The longest time of it all, such as 30m.") var within = "30m"
         @Flag(help: "Leaves the new database for you to look at.") var keep = false
 
         func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
-            guard let url = server ?? workplace.environment["DATABASE_URL"], !url.isEmpty else {
-                throw CommandFailure(.badInput, "no server: give --server postgresql://… or set DATABASE_URL")
+            guard let url = into ?? workplace.environment["DATABASE_URL"], !url.isEmpty else {
+                throw CommandFailure(.badInput, "no server: give --into postgresql://… or set DATABASE_URL")
             }
             guard let limit = Span(playbook: within), limit > .zero else {
                 throw CommandFailure(.usage, "--within: expected a duration such as 30m, found `\(within)`")

@@ -18,7 +18,7 @@ extension Dashboard {
     static func queue(_ waiting: [WaitingRun], visitor: Visitor, now: Timestamp) -> Markup {
         guard !waiting.isEmpty else { return .nothing }
         return tag("section") {
-            tag("h2") { "Waiting" }
+            tag("h2") { "In the queue" }
             tag("ul", .style("queue")) { waiting.map { line($0, visitor, now) } }
         }
     }

@@ -207,8 +207,11 @@ extension Dashboard {
           };
           // As the page now asks for: another run's events, a look every now and then, or nothing.
           const follow = () => {
-            const { events, every } = main.dataset;
-            if (events) {
+            const { events } = main.dataset;
+            // Browsers lend six connections to all pages of a host: those that nobody sees give theirs back.
+            const isListening = events && !document.hidden;
+            const every = events ? 30 : main.dataset.every;
+            if (isListening) {
               if (pathFrom(events) === following) return;
               stop();
               hasEnded = false;
@@ -220,7 +223,7 @@ extension Dashboard {
               stop();
               hasEnded = false;
               show(true, "live");
-              beat = setInterval(() => { if (!document.hidden) refresh(); }, every * second);
+              beat = setInterval(() => { if (!document.hidden || events) refresh(); }, every * second);
             } else if (following || beat) {
               stop();
               show(true, "up to date");
@@ -228,7 +231,9 @@ extension Dashboard {
           };
 
           document.addEventListener("visibilitychange", () => {
-            if (!document.hidden && (source || beat)) refresh();
+            const isLive = source || beat;
+            if (isLive) follow();
+            if (isLive && !document.hidden) refresh();
           });
           document.addEventListener("submit", (event) => {
             // Sent once, however often one presses.

@@ -1,14 +1,11 @@
 import DeployCore
 import DeployOperations
 import DeployPorts
-import HTTPTypes
 import Hummingbird
 import Logging
 
 /// For those who operate the service: whether it lives, whether it is ready, what it did.
 struct OperationsRoutes {
-    private static let methods: [HTTPRequest.Method] = [.get, .put, .post, .delete, .patch, .options, .trace]
-
     let office: Office
     let version: String
 
@@ -18,20 +15,6 @@ struct OperationsRoutes {
         router.get("metrics", use: metrics)
         router.get("v1/openapi.json") { _, _ in
             Response.text(OpenAPI.document(version: version), "application/json")
-        }
-        refuseOtherMethods(in: router)
-    }
-
-    /// A path that takes another method says which.
-    private func refuseOtherMethods(in router: some RouterMethods<ServerContext>) {
-        for (path, methods) in OpenAPI.methods {
-            let allowed = methods.joined(separator: ", ")
-            var problem = Problem(.methodNotAllowed, "what can be done here is \(allowed)")
-            problem.headers[.allow] = allowed
-            let refusal = problem
-            for method in Self.methods where !methods.contains(method.rawValue) {
-                router.on(RouterPath(path), method: method) { _, _ -> Response in throw refusal }
-            }
         }
     }
 

@@ -37,8 +37,19 @@ struct RunRoutes {
     @Sendable private func list(_ request: Request, _ context: ServerContext) async throws -> Response {
         let service = request.uri.queryParameters["service"].map(String.init)
         let principal = try context.allowed(.read, on: service)
+        if let service, service.utf8.contains(0) { throw Problem(.notFound, "no service is called so") }
         let limit = try number("limit", in: request, 1...Self.pageLimit) ?? 20
         let cursor = request.uri.queryParameters["cursor"].map(String.init)
+        if let cursor {
+            let known = cursor.utf8.contains(0) ? nil : try await office.store.run(cursor)
+            guard known?.id.rawValue == cursor else {
+                throw Problem(
+                    .unprocessableContent,
+                    "`cursor`: expected the `next` of another page",
+                    code: 64
+                )
+            }
+        }
         let records = try await office.store.runs(of: service, before: cursor, limit: limit + 1)
         var runs: [JSON] = []
         for record in records.prefix(limit) where principal.may(.read, on: record.service) {
@@ -157,6 +168,8 @@ struct RunRoutes {
     // MARK: acting
 
     @Sendable private func command(_ request: Request, _ context: ServerContext) async throws -> Response {
+        // Who may see nothing is not told what a body should be like.
+        _ = try context.allowed(.read, on: nil)
         var request = request
         var body = try await BodyFields.read(&request, context)
         let sent = request

@@ -81,6 +81,7 @@ struct ServiceRoutes {
         .object([
             ("queued", .text(key)), ("version", .text(run.version.rawValue)),
             ("by", .text(run.by.name)), ("at", .text(Clock.iso(run.at))),
+            ("reason", run.reason.map { .text($0) } ?? .null),
             ("failure", run.failure.map { .text($0) } ?? .null),
         ])
     }
