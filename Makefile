@@ -43,6 +43,9 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/emergency.py --trials 100
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/database.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
+	scripts/setup browser
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" .build/browser/bin/python Tests/Acceptance/dashboard.py
 
 bench: setup release ## Ratios against hand-written baselines, measured in the same run
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py

@@ -4,7 +4,7 @@
 usage: service.py [CHECK ...] [--times N]      each check prints one line; the last line counts them.
 `kills` runs when it is named: N random SIGKILL or SIGSTOP (50) and N/5 restarts of PostgreSQL. SEED sets the instants.
 """
-import glob, urllib.parse
+import glob, sqlite3
 from lab import *
 
 BLUE, GREEN = {"blue": 1.0}, {"green": 1.0}
@@ -338,8 +338,8 @@ def what_is_refused():
             problem(s.ask("GET", f"/v1/runs?{query}"), 422, 64)
         assert s.get("/v1/runs")["runs"] == []
         run = s.run("v2.5.0")["run"]
-        problem(s.ask("GET", f"/v1/runs/{run}", token=deploys), 404)
-        problem(s.ask("POST", f"/v1/runs/{run}/commands", {"command": "abort"}, token=deploys), 404)
+        problem(s.ask("GET", f"/v1/runs/{run}", token=deploys), 403, 77)
+        problem(s.ask("POST", f"/v1/runs/{run}/commands", {"command": "abort"}, token=deploys), 403, 77)
         problem(s.ask("POST", f"/v1/runs/{run}/commands", {"command": "abort"}, token=reads), 403, 77)
         assert "app is held" in problem(s.ask("POST", runs, {"version": "v2.6.0"}), 409, 75)
         assert "expected approve" in problem(s.ask("POST", f"/v1/runs/{run}/commands", {"command": "explode"}), 422, 64)
@@ -498,6 +498,30 @@ def a_long_hold_outlives_many_restarts():
                 drives = lambda: ((s.get("/v1/services/app/lease") or {}).get("holder") or {}).get("process") == s.process.pid
                 assert eventually(drives, 10), f"{how.name} number {number + 1}: nobody goes on with it: {s.log.read_text()[-500:]}"
             assert s.command(run, "promote", full=True) is None and s.until_ended(run) == "succeeded" and lab.shares(lb, 40) == GREEN
+
+
+def asked_again_after_it_died_before_answering():
+    """A process dies after the run's first entry and before its answer is kept: the same key never begins a second run."""
+    with Lab() as lab:
+        lb = lab.haproxy()
+        lab.playbook([lb], {"monitor": {"for": "1s"}})
+        s = Service(lab, token=token(lab, "root", "--scope", "admin"))
+        lab.blue.version = "v2.5.0"
+        ask = lambda: s.ask("POST", "/v1/services/app/runs", {"version": "v2.5.0"}, Idempotency_Key="job-1")
+        run = json.loads(ask().text)["run"]
+        assert s.until_ended(run) == "succeeded"
+        s.end(signal.SIGKILL)
+        with contextlib.closing(sqlite3.connect(lab.dir / "state.db")) as state:  # as it would have left it three minutes ago
+            (key, text), = state.execute("select key, value from records where kind = 'idempotency'").fetchall()
+            entry = json.loads(text)
+            entry.pop("answer")
+            entry["since"] = {k: v - 180_000 for k, v in entry["since"].items()} if isinstance(entry["since"], dict) else entry["since"] - 180_000
+            state.execute("update records set value = ? where kind = 'idempotency' and key = ?", (json.dumps(entry), key))
+            state.commit()
+        s.start()
+        again = ask()
+        assert len(s.get("/v1/runs")["runs"]) == 1, f"it was begun a second time: {again.status} {again.text[:300]}"
+        assert again.status == 201 and json.loads(again.text)["run"] == run and lab.shares(lb, 40) == GREEN, again
 
 
 def an_open_gate_outlives_its_process():
@@ -811,5 +835,5 @@ def schemathesis():
 
 if __name__ == "__main__":
     checks = [api_end_to_end, the_reason_of_a_run_is_kept, the_log_of_a_step_is_masked, what_is_refused, a_queue_is_worked_off_in_order, server_command_line, restart_loses_nothing,
-              a_long_hold_outlives_many_restarts, an_open_gate_outlives_its_process, two_orchestrators_on_postgresql, two_work_off_one_queue, postgresql_restarts, state_copy, schemathesis]
+              a_long_hold_outlives_many_restarts, asked_again_after_it_died_before_answering, an_open_gate_outlives_its_process, two_orchestrators_on_postgresql, two_work_off_one_queue, postgresql_restarts, state_copy, schemathesis]
     main(checks + ([kills] if "kills" in sys.argv else []))

@@ -25,6 +25,7 @@ package struct Problem: Error, HTTPResponseError {
     }
 
     package func response(from request: Request, context: some RequestContext) -> Response {
+        if request.isOfBrowser { return page }
         let json = JSON.object([
             ("type", .text("about:blank")), ("title", .text(status.reasonPhrase)),
             ("status", .number(status.code)), ("detail", .text(detail)), ("code", .number(Int(code))),
@@ -37,6 +38,20 @@ package struct Problem: Error, HTTPResponseError {
             headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(string: text))
         )
+    }
+
+    /// For a person: says what the JSON says.
+    private var page: Response {
+        let text = Dashboard.problem(
+            status: status.code,
+            title: status.reasonPhrase,
+            detail: detail,
+            visitor: nil,
+            now: nil
+        )
+        var response = Response.text(text, "text/html; charset=utf-8", status)
+        for field in headers { response.headers[field.name] = field.value }
+        return response
     }
 
     private static func status(of status: ExitStatus) -> HTTPResponse.Status {
@@ -94,6 +109,13 @@ package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         if let error = error as? HTTPError, let body = error.body { return body }
         return error.status == .notFound
             ? "there is nothing at \(request.uri.path)" : error.status.reasonPhrase
+    }
+}
+
+extension Request {
+    /// Whether somebody looks at pages with it; the API answers browsers as it answers everyone.
+    fileprivate var isOfBrowser: Bool {
+        !uri.path.hasPrefix("/v1/") && headers[.accept]?.contains("text/html") == true
     }
 }
 

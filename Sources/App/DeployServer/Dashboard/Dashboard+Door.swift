@@ -45,7 +45,7 @@ extension Dashboard {
         title: String,
         detail: String,
         visitor: Visitor?,
-        now: Timestamp
+        now: Timestamp?
     ) -> String {
         let content = tag("section", .style("door")) {
             tag("p", .style("faint")) { "\(status)" }
