@@ -104,12 +104,14 @@ struct RemoteRefusalTests {
     @Test func `a key for one file serves no other, and lets nobody name commands`() async throws {
         let stand = try await HAProxyStand()
         let test = ("test", Parameter.list([Stands.text("id")], position: .unknown))
-        for (file, more, part) in [
+        let both = "\(stand.file) \(stand.folder.path)/admin.sock"
+        for (files, more, part) in [
             ("/etc/other.cfg", [], "good for /etc/other.cfg alone"),
-            (stand.file, [test], "take `test` out"),
-            (stand.file, [], nil),
+            (stand.file, [], "and not for `socket`"),
+            (both, [test], "take `test` out"),
+            (both, [], nil),
         ] as [(String, [(String, Parameter)], String?)] {
-            let lab = try await SSHLab(forced: "\(try SSHLab.fixture()) 0.1.0 \(file)")
+            let lab = try await SSHLab(forced: "\(try SSHLab.fixture()) 0.1.0 \(files)")
             let remote = try stand.remote(lab, try lab.kind("haproxy"), more: more).balancer
             let error = await failure { try await remote.inspect() }
             let isExpected = part.map { error?.message.contains($0) == true } ?? (error == nil)

@@ -356,7 +356,8 @@ extension Plan {
 }
 
 extension RunID {
-    static func new(at time: Timestamp) -> RunID {
+    /// One that nobody had before.
+    package static func new(at time: Timestamp) -> RunID {
         RunID(at: time, random: (UInt64.random(in: .min ... .max), UInt16.random(in: .min ... .max)))
     }
 }

@@ -27,7 +27,9 @@ package struct BodyFields {
     /// `nil` when it is not there or null.
     package mutating func text(_ key: String) throws -> String? {
         guard let value = take(key) else { return nil }
-        guard case .text(let text) = value else { throw Self.mistake(key, "a string") }
+        guard case .text(let text) = value, !text.utf8.contains(0) else {
+            throw Self.mistake(key, "a string without NUL")
+        }
         return text
     }
 

@@ -13,6 +13,8 @@ extension Office {
         var overridesWindows = false
         /// Whether it waits for its turn when another run is not settled.
         var mayWait = false
+        /// What the run is to be called; `nil` for a new identity.
+        var identity: RunID?
     }
 
     enum Begun {
@@ -32,7 +34,8 @@ extension Office {
             version,
             strategy: try request.strategy.map { text throws(CommandFailure) in try service.strategy(text) },
             reason: request.reason,
-            overridesWindows: request.overridesWindows
+            overridesWindows: request.overridesWindows,
+            identity: request.identity
         )
         do throws(CommandFailure) {
             let run = try await conductor.begin(order, of: service, by: principal.actor)
@@ -50,7 +53,8 @@ extension Office {
                     reason: request.reason,
                     overridesWindows: request.overridesWindows,
                     at: desk.clock.now()
-                )
+                ),
+                as: request.identity ?? .new(at: desk.clock.now())
             )
         )
     }

@@ -91,7 +91,6 @@ package struct Server: Sendable {
     func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self)
         access.add(to: router)
-        router.add(middleware: MethodRule())
         OperationsRoutes(office: office, version: version).add(to: router)
         ServiceRoutes(office: office, access: access).add(to: router)
         RunRoutes(office: office, access: access).add(to: router)

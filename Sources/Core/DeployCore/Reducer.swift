@@ -131,8 +131,8 @@ struct Draft {
 
     /// A routing that another process had begun may have landed, whatever the next attempt at it answers.
     mutating func resume() {
-        let isInFlight = state.pending.contains { !$0.effect.onlyWaits }
-        // Who finds a run that only waits has not found a crash.
+        let isInFlight = state.pending.contains { !$0.effect.onlyWaits && !$0.effect.isWatch }
+        // Who finds a run that only waits or watches has not found a crash: a hold may outlive many restarts.
         if isInFlight { state.takeovers = min(state.takeovers + 1, RunState.takeoverLimit) }
         let mayHaveLanded = state.pending.contains { pending in
             if case .route(let exposure) = pending.effect { !exposure.isNone } else { false }

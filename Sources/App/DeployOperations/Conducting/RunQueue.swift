@@ -45,8 +45,10 @@ package struct RunQueue: Sendable {
     package init(_ records: any RecordStore) { self.records = records }
 
     /// Returns the key under which it waits.
-    package func add(_ run: QueuedRun) async throws(RunStoreError) -> String {
-        let key = "\(run.service)/\(RunID.new(at: run.at))"
+    ///
+    /// The run is called `identity` when it begins.
+    package func add(_ run: QueuedRun, as identity: RunID) async throws(RunStoreError) -> String {
+        let key = "\(run.service)/\(identity)"
         guard try await records.insert(text(of: run), as: Self.kind, key: key, due: run.at) != nil else {
             throw .unavailable("\(key) is in the queue already: ask again")
         }

@@ -46,14 +46,20 @@ package struct StepFolders: AttemptFolders {
     /// `name` is the step's folder: `prepare-1`.
     package func log(of name: String, in run: RunID) -> String? {
         let path = "\(root)/\(run)/\(name)"
-        guard !name.contains("/"), !name.hasPrefix("."),
-            let attempts = try? FileManager.default.contentsOfDirectory(atPath: path),
-            let last = attempts.compactMap({ Int($0) }).max(),
-            let file = FileHandle(forReadingAtPath: "\(path)/\(last)/output")
-        else { return nil }
+        guard !name.contains("/"), !name.hasPrefix("."), let last = latest("", in: path) else { return nil }
+        // A try of the step is a folder of its own within.
+        let folder = "\(path)/\(last)"
+        let tried = latest("attempt-", in: folder).map { "\(folder)/attempt-\($0)" } ?? folder
+        guard let file = FileHandle(forReadingAtPath: "\(tried)/output") else { return nil }
         let limit: UInt64 = 1 << 20
         let end = (try? file.seekToEnd()) ?? 0
         try? file.seek(toOffset: end > limit ? end - limit : 0)
         return (try? file.readToEnd()).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The highest number behind `prefix` among the names in `folder`.
+    private func latest(_ prefix: String, in folder: String) -> Int? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.compactMap { $0.hasPrefix(prefix) ? Int($0.dropFirst(prefix.count)) : nil }.max()
     }
 }

@@ -32,6 +32,7 @@ package struct Access: Sendable {
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: SourceAddress(settings))
         router.add(middleware: HostRule(settings))
+        router.add(middleware: MethodRule())
         router.add(
             middleware: Authentication(
                 tokens: tokens,

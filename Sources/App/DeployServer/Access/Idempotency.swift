@@ -1,4 +1,4 @@
-import DeployCore
+package import DeployCore
 import DeployOperations
 package import DeployPorts
 import Foundation
@@ -20,6 +20,8 @@ package struct Idempotency: Sendable {
     private struct Entry: Codable {
         let request: String
         let since: Timestamp
+        /// What a run is called that the request begins, whichever process begins it.
+        var run: RunID?
         var answer: Answer?
 
         struct Answer: Codable {
@@ -47,7 +49,19 @@ package struct Idempotency: Sendable {
         by principal: Principal,
         _ work: () async throws -> Response
     ) async throws -> Response {
-        guard let key = request.headers[.idempotencyKey] else { return try await work() }
+        try await once(request, by: principal, begun: { _ in nil }, work: { _ in try await work() })
+    }
+
+    /// The same, of a request that begins a run: `work` gives it the identity that it is handed.
+    ///
+    /// `begun` is the answer where that run is there already: a process may have died before it answered.
+    package func once(
+        _ request: Request,
+        by principal: Principal,
+        begun: (RunID) async throws -> Response?,
+        work: (RunID) async throws -> Response
+    ) async throws -> Response {
+        guard let key = request.headers[.idempotencyKey] else { return try await work(.new(at: clock.now())) }
         guard (1...200).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw Problem(
                 .badRequest,
@@ -64,7 +78,10 @@ package struct Idempotency: Sendable {
             throw Problem(CommandFailure(error))
         }
         switch beginning {
-        case .ours(let record): return try await carryOut(work, as: record, digest)
+        case .ours(let record, let run):
+            return try await carryOut(as: record, digest) {
+                if let answer = try await begun(run) { answer } else { try await work(run) }
+            }
         case .answered(let answer): return Self.response(answer)
         case .other:
             throw Problem(
@@ -72,40 +89,45 @@ package struct Idempotency: Sendable {
                 "this `Idempotency-Key` was used for another request",
                 code: 64
             )
-        case .underWay:
+        case .underWay(let run):
+            if let run, let answer = try await begun(run) { return answer }
             throw Problem(.conflict, "the first request of this `Idempotency-Key` is being carried out")
         }
     }
 
     private enum Beginning {
-        case ours(Record)
+        case ours(Record, RunID)
         case answered(Entry.Answer)
-        case other, underWay
+        case other
+        case underWay(RunID?)
     }
 
     private func begin(_ name: String, _ digest: String) async throws(RunStoreError) -> Beginning {
         while true {
             let now = clock.now()
             let end = now.advanced(by: Self.lifetime)
-            let text = try Self.text(of: Entry(request: digest, since: now))
+            var run = RunID.new(at: now)
+            let text = try Self.text(of: Entry(request: digest, since: now, run: run))
             if let record = try await records.insert(text, as: Self.kind, key: name, due: end) {
-                return .ours(record)
+                return .ours(record, run)
             }
             guard let record = try await records.record(Self.kind, name) else { continue }
             let entry = Self.entry(record)
             if let entry, now.since(entry.since) < Self.lifetime {
                 guard entry.request == digest else { return .other }
                 if let answer = entry.answer { return .answered(answer) }
-                guard now.since(entry.since) >= Self.patience else { return .underWay }
+                guard now.since(entry.since) >= Self.patience else { return .underWay(entry.run) }
+                run = entry.run ?? run
             }
-            if let ours = try await records.replace(record, with: text, due: end) { return .ours(ours) }
+            let next = try Self.text(of: Entry(request: digest, since: now, run: run))
+            if let ours = try await records.replace(record, with: next, due: end) { return .ours(ours, run) }
         }
     }
 
     private func carryOut(
-        _ work: () async throws -> Response,
         as record: Record,
-        _ digest: String
+        _ digest: String,
+        _ work: () async throws -> Response
     ) async throws -> Response {
         var response: Response
         do {

@@ -92,14 +92,19 @@ struct ServiceRoutes {
         let (principal, service) = try office.service(context, .deploy)
         var request = request
         let body = try await BodyFields.read(&request, context)
-        return try await access.idempotency.once(request, by: principal) {
+        return try await access.idempotency.once(
+            request,
+            by: principal,
+            begun: { try await begun($0, of: service) }
+        ) { identity in
             var body = body
             let order = Office.RunRequest(
                 version: try body.requiredText("version"),
                 strategy: try body.text("strategy"),
                 reason: try body.text("reason"),
                 overridesWindows: try body.flag("override_window"),
-                mayWait: try body.flag("queue")
+                mayWait: try body.flag("queue"),
+                identity: identity
             )
             try body.finish()
             switch try await office.begin(order, of: service, for: principal) {
@@ -107,6 +112,17 @@ struct ServiceRoutes {
             case .queued(let key): return .json(.object([("queued", .text(key))]), .accepted)
             }
         }
+    }
+
+    /// What a request was answered that began `run`, or would have been; `nil` where it did not.
+    private func begun(_ run: RunID, of service: Service) async throws -> Response? {
+        let history = RunHistory(store: office.store, service: service.name)
+        if let record = try await office.store.run(run.rawValue) {
+            return .json(try await history.recorded(record).json, .created)
+        }
+        let waiting = try await office.conductor.queue.runs(of: service.name)
+        guard let queued = waiting.first(where: { $0.key.hasSuffix("/\(run)") }) else { return nil }
+        return .json(.object([("queued", .text(queued.key))]), .accepted)
     }
 
     @Sendable private func rollBack(_ request: Request, _ context: ServerContext) async throws -> Response {

@@ -135,17 +135,26 @@ extension BalancerHost.Policy {
     /// Why this balancer may not be served; `nil` when it may.
     fileprivate func refusal(of opening: Opening, _ kinds: [BalancerKind]) -> String? {
         guard case .map(let entries) = opening.entry else { return "the entry of the balancer is none" }
-        let names = entries.filter { entry in kinds.contains { $0.key == entry.key } }
         if !files.isEmpty {
-            for name in names {
-                if case .text(let file, _) = name.value, files.contains(file) { continue }
-                return "this key is good for \(files.joined(separator: ", ")) alone"
+            for entry in entries where Self.isPlace(entry.key, kinds) {
+                if case .text(let path, _) = entry.value, files.contains(Self.plain(path)) { continue }
+                let list = files.joined(separator: ", ")
+                return "this key is good for \(list) alone, and not for `\(entry.key)`"
             }
         }
         if !takesCommands, let command = entries.first(where: { ["test", "reload"].contains($0.key) }) {
             return "this key may not say which command is run: take `\(command.key)` out of the playbook"
         }
         return nil
+    }
+
+    /// Whether what stands there is read or written on this host.
+    private static func isPlace(_ key: String, _ kinds: [BalancerKind]) -> Bool {
+        ["socket", "pid", "directory", "log"].contains(key) || kinds.contains { $0.key == key }
+    }
+
+    private static func plain(_ path: String) -> String {
+        path.hasPrefix("unix:") ? String(path.dropFirst("unix:".count)) : path
     }
 }
 
