@@ -22,6 +22,11 @@ test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	$(SWIFT) build --build-tests
 	@scripts/test $(SWIFT)
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/service.py \
+		api_end_to_end server_command_line two_orchestrators_on_postgresql
+	@scripts/setup browser || echo "there is no browser to be had: the dashboard is not looked at"
+	[ ! -x .build/browser/bin/python ] || BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" \
+		.build/browser/bin/python Tests/Acceptance/dashboard.py a_release_from_the_door_to_the_report works_without_javascript
 
 lint: ## Check the format
 	$(SWIFT) format lint --strict --parallel -r Sources Tests Fuzz examples Package.swift

@@ -79,7 +79,7 @@ package struct Idempotency: Sendable {
         }
         switch beginning {
         case .ours(let record, let run):
-            return try await carryOut(as: record, digest) {
+            return try await carryOut(as: record, run, digest) {
                 if let answer = try await begun(run) { answer } else { try await work(run) }
             }
         case .answered(let answer): return Self.response(answer)
@@ -126,6 +126,7 @@ package struct Idempotency: Sendable {
 
     private func carryOut(
         as record: Record,
+        _ run: RunID,
         _ digest: String,
         _ work: () async throws -> Response
     ) async throws -> Response {
@@ -145,6 +146,7 @@ package struct Idempotency: Sendable {
         let entry = Entry(
             request: digest,
             since: clock.now(),
+            run: run,
             answer: Entry.Answer(
                 status: response.status.code,
                 contentType: response.headers[.contentType],
