@@ -95,7 +95,7 @@ struct ServedProbeTests {
     @Test func `a reload that does nothing is found out by the probe alone`() async throws {
         let lab = try await NginxLab.generated()
         let before = lab.folder.text("app.conf")
-        let balancer = try hidden(lab, reload: ["true"]) { $0.reloadDeadline = 3000 }
+        let balancer = try hidden(lab, reload: ["true"]) { $0.reloadDeadline = 15_000 }
         let staged = try await balancer.stage(try greenHas(100), token: firstToken)
         let error = await failure { _ = try await balancer.commit(staged) }
         guard case .notInForce(let text) = error else { Issue.record("\(String(describing: error))"); return }
