@@ -41,6 +41,17 @@ struct PlainReporterTests {
         try Snapshot.check(text, "plain-canary")
     }
 
+    @Test func `the end of a watch does not repeat the figures of the line before`() throws {
+        let figures = "green 40 requests, 0.0 % errors; blue 360 requests"
+        let text = try log { script, _ in
+            script.goToFirstHold()
+            script.happen(.noted(note: Note(topic: "traffic", text: figures)))
+            script.judge(.passed(summary: figures))
+        }
+        #expect(text.ranges(of: figures).count == 1)
+        #expect(text.contains("✓ watched at 10 %\n"))
+    }
+
     @Test func `a candidate that turns bad`() throws {
         let text = try log { script, _ in
             script.goToFirstHold()

@@ -10,6 +10,8 @@ final class PlainReporter: RunObserver {
     private let style: Style
     private let showsOutput: Bool
     private let connections = Mutex<Int?>(nil)
+    /// The figures that the line before told.
+    private let told = Mutex<String?>(nil)
 
     /// Where the text of a line begins, below which its further lines are put.
     private static let textColumn = 23
@@ -21,7 +23,20 @@ final class PlainReporter: RunObserver {
     }
 
     func recorded(_ entry: JournalEntry, before: RunState?, after: RunState) {
-        for line in Telling.lines(of: entry, before: before, after: after) { printer.line(format(line)) }
+        for line in Telling.lines(of: entry, before: before, after: after) {
+            printer.line(format(withoutRepetition(line)))
+        }
+    }
+
+    /// The end of a short watch has the figures that were told just before it: they are not told twice.
+    private func withoutRepetition(_ line: ToldLine) -> ToldLine {
+        let last = told.withLock { last in
+            defer { last = line.mark == .tells ? line.text : nil }
+            return last
+        }
+        guard line.mark == .succeeds, let last, line.text.hasSuffix(": \(last)") else { return line }
+        let text = String(line.text.dropLast(last.count + 2))
+        return ToldLine(at: line.at, phase: line.phase, mark: line.mark, text: text)
     }
 
     func output(_ line: String, of step: StepID) {
