@@ -366,7 +366,7 @@ let package = Package(
         tests("HAProxyConfigTests", of: ["HAProxyConfig"]),
         tests("TrafficSharesTests", of: ["TrafficShares", "DeployCore"]),
         tests("TrafficJudgementTests", of: ["TrafficJudgement", "SequentialStatistics"]),
-        tests("HTTPClientTests", of: ["HTTPClient"]),
+        tests("HTTPClientTests", of: ["HTTPClient", "ServiceLab"]),
         tests("WebSocketClientTests", of: ["WebSocketClient", "HTTPClient", "ServiceLab"]),
         tests("LoadClientTests", of: ["LoadClient", "HTTPClient", "ServiceLab"]),
         tests("RedisClientTests", of: ["RedisClient", "HTTPClient", "ServiceLab"]),
@@ -411,7 +411,7 @@ let package = Package(
             "LoadTests",
             of: [
                 "Load", "LoadClient", "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient",
-                "SafeFile", "BalancerLab",
+                "SafeFile", "BalancerLab", "ServiceLab",
             ]
         ),
         tests(

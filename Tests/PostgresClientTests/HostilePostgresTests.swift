@@ -1,5 +1,6 @@
 import PostgresClient
 import Testing
+import ServiceLab
 
 /// Servers that are none, or that mean ill.
 @Suite struct HostilePostgresTests {
