@@ -354,6 +354,7 @@ let package = Package(
         support("BalancerLab", of: ["DeployCore", "DeployPorts", "SafeFile"]),
         support("StepLab", of: ["ChildProcesses"]),
         support("ServiceLab", of: []),
+        support("StoreLab", of: ["DeployCore", "DeployPorts", "JournalFormat"]),
         tests("ArchitectureTests", of: []),
         tests("DeployCoreTests", of: ["DeployCore", "DeployTestKit"], exclude: ["Transcripts"]),
         tests("DeployPortsTests", of: ["DeployCore", "DeployPorts"]),
@@ -435,7 +436,10 @@ let package = Package(
         ),
         tests(
             "StoreSQLiteTests",
-            of: ["StoreSQLite", "JournalFormat", "DeployCore", "DeployPorts", "DeployTestKit", "SafeFile"],
+            of: [
+                "StoreSQLite", "JournalFormat", "DeployCore", "DeployPorts", "DeployTestKit", "SafeFile",
+                "StoreLab",
+            ],
             products: [grdb],
             exclude: ["Golden"]
         ),
@@ -443,7 +447,7 @@ let package = Package(
             "StorePostgresTests",
             of: [
                 "StorePostgres", "StoreSQLite", "JournalFormat", "DeployCore", "DeployPorts", "DeployTestKit",
-                "PostgresClient", "SafeFile", "ServiceLab",
+                "PostgresClient", "SafeFile", "ServiceLab", "StoreLab",
             ]
         ),
         tests("TimeZonesTests", of: ["TimeZones", "DeployCore", "DeployPorts"]),
