@@ -4,8 +4,9 @@
 usage: service.py [CHECK ...] [--times N]      each check prints one line; the last line counts them.
 `kills` runs when it is named: N random SIGKILL or SIGSTOP (50) and N/5 restarts of PostgreSQL. SEED sets the instants.
 """
-import glob, sqlite3
+import sqlite3
 from lab import *
+from postgres import Postgres
 
 BLUE, GREEN = {"blue": 1.0}, {"green": 1.0}
 TIMES = 50
@@ -17,46 +18,6 @@ if "--times" in sys.argv:
 
 def canary(hold="60s", *shares):
     return {"strategy": {"canary": [*(shares or ["25%"]), "100%"], "hold": hold, "early": False}, "monitor": {"for": "1s"}}
-
-
-class Postgres:
-    """A server of its own on a socket in a folder of its own, which can be restarted."""
-
-    def __init__(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bgdeploy-pg-"))
-        self.tools = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))[-1]
-        self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        if self.drop:
-            shutil.chown(self.dir, "postgres")
-        subprocess.run(self.drop + [f"{self.tools}/initdb", "-D", f"{self.dir}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                                    "--no-sync", "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd="/")
-        self.url = f"postgresql://postgres@/postgres?host={self.dir}"
-        self.start()
-
-    def start(self):
-        settings = ["fsync=off", "listen_addresses=", f"unix_socket_directories={self.dir}", "max_connections=60", "log_min_messages=panic"]
-        self.process = subprocess.Popen(self.drop + [f"{self.tools}/postgres", "-D", f"{self.dir}/data"] + [x for s in settings for x in ("-c", s)],
-                                        cwd="/", stderr=subprocess.DEVNULL)
-        ready = lambda: subprocess.run([f"{self.tools}/pg_isready", "-q", "-h", str(self.dir), "-U", "postgres"]).returncode == 0
-        assert eventually(ready, 60), "PostgreSQL does not start"
-
-    def stop(self):
-        """Fast: connections are cut, what is committed is kept."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
-
-    def restart(self, away=0.5):
-        self.stop()
-        time.sleep(away)
-        self.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(20)
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 Reply = collections.namedtuple("Reply", "status headers text")
@@ -552,7 +513,7 @@ class Pair:
 
     def __init__(self, kind="haproxy", extra=None, rate=60):
         self.postgres, self.lab = Postgres(), Lab()
-        self.lab.state = self.postgres.url
+        self.lab.state = self.postgres.url()
         self.lb = getattr(self.lab, kind)()
         self.lab.playbook([self.lb], extra or canary())
         admin = token(self.lab, "root", "--scope", "admin")
@@ -699,14 +660,14 @@ def state_copy():
         looks = [("history", "--output", "json"), ("events", "--output", "json"), ("status", "--output", "json"), ("report",), ("token", "list", "--output", "json")]
         before = [lab.command(*args).stdout for args in looks]
         old = lab.state
-        r = lab.command("state", "copy", lab.state, postgres.url, "--output", "json")
+        r = lab.command("state", "copy", lab.state, postgres.url(), "--output", "json")
         assert r.returncode == 0, r.stderr
         copied = json.loads(r.stdout)
-        lab.state = postgres.url
+        lab.state = postgres.url()
         assert [lab.command(*args).stdout for args in looks] == before, "what is told is not the same"
         audit = lab.command("audit", "verify", "--output", "json")
         assert audit.returncode == 0 and copied["head"] in audit.stdout, f"{copied} {audit.stdout} {audit.stderr}"
-        again = lab.command("state", "copy", old, postgres.url)
+        again = lab.command("state", "copy", old, postgres.url())
         assert again.returncode not in (0, 70) and "empty" in again.stdout + again.stderr, f"exit {again.returncode}: {again.stderr}"
         s = Service(lab, token=secret)
         assert s.ask("POST", "/v1/services/app/rollback", {"reason": "back"}).status in (200, 202)

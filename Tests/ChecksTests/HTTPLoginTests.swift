@@ -2,6 +2,7 @@ import Checks
 import DeployCore
 import DeployPorts
 import Testing
+import ServiceLab
 
 /// The key `login` of an `http` step.
 @Suite struct HTTPLoginTests {

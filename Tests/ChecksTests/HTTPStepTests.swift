@@ -2,6 +2,7 @@ import Checks
 import DeployCore
 import DeployPorts
 import Testing
+import ServiceLab
 
 @Suite struct HTTPStepTests {
     private func perform(

@@ -3,6 +3,7 @@ import DeployCore
 import DeployPorts
 import Synchronization
 import Testing
+import ServiceLab
 
 @Suite struct ScenarioStepTests {
     /// Answers by path, and keeps cookies.

@@ -2,6 +2,7 @@ import Checks
 import DeployPorts
 import HTTPClient
 import Testing
+import ServiceLab
 
 @Suite struct SmallStepTests {
     @Test func `tcp connects, and names a dead port`() async throws {

@@ -3,6 +3,7 @@ import DeployCore
 import DeployPorts
 import Synchronization
 import Testing
+import ServiceLab
 
 @Suite struct WebSocketStepTests {
     private func perform(

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import Testing
+import ServiceLab
 
 @Suite struct HTTPClientTests {
     private let client = HTTPClient()

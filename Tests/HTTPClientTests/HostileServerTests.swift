@@ -1,5 +1,6 @@
 import HTTPClient
 import Testing
+import ServiceLab
 
 @Suite struct HostileServerTests {
     /// Much longer than any deadline here and shorter than the answers that never come: a busy machine is no defect.

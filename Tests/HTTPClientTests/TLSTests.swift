@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import Testing
+import ServiceLab
 
 @Suite struct TLSTests {
     @Test func `a self-signed certificate is not trusted, unless it is named as the authority`() async throws

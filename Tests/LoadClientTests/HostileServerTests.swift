@@ -1,6 +1,7 @@
 import HTTPClient
 import Synchronization
 import Testing
+import ServiceLab
 
 @testable import LoadClient
 

@@ -3,6 +3,7 @@ import DeployPorts
 import Glibc
 import SafeFile
 import Synchronization
+import ServiceLab
 
 @testable import BalancerLab
 @testable import Load

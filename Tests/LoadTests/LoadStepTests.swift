@@ -3,6 +3,7 @@ import DeployPorts
 import LoadClient
 import SafeFile
 import Testing
+import ServiceLab
 
 @testable import BalancerLab
 @testable import Load

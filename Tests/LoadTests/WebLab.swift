@@ -1,5 +1,6 @@
 import SafeFile
 import Testing
+import ServiceLab
 
 @testable import BalancerLab
 

@@ -7,7 +7,7 @@ import Testing
 @testable import Migrations
 
 /// Lost connections, locks, and others who migrate at the same time.
-@Suite(.applyPostgres) struct ApplyAdversityTests {
+@Suite(.realPostgres) struct ApplyAdversityTests {
     private static let slow = [
         "1.sql": "CREATE TABLE a (i int); SELECT pg_sleep(1000), 'slow'; INSERT INTO a VALUES (1)"
     ]

@@ -8,7 +8,7 @@ import Testing
 @testable import Migrations
 
 /// What may be in force already, what somebody else sees or sent, and what nobody has judged.
-@Suite(.applyPostgres) struct ApplyDoubtTests {
+@Suite(.realPostgres) struct ApplyDoubtTests {
     // MARK: what may have committed
 
     @Test(arguments: ["55P03", "P0001"])

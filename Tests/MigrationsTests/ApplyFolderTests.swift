@@ -5,7 +5,7 @@ import Testing
 
 @testable import Migrations
 
-@Suite(.applyPostgres) struct ApplyFolderTests {
+@Suite(.realPostgres) struct ApplyFolderTests {
     private static let users = ["1_users.sql": "CREATE TABLE users (id int PRIMARY KEY, name text);"]
 
     @Test func `pending files are applied once, in their order, and noted with them`() async throws {

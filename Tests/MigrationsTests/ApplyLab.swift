@@ -8,25 +8,6 @@ import Testing
 
 @testable import Migrations
 
-/// Gives every test of a suite the same real PostgreSQL, in which each makes a database of its own.
-struct ApplyPostgres: SuiteTrait, TestScoping {
-    @TaskLocal static var server: PostgresAccess?
-
-    func provideScope(
-        for test: Test,
-        testCase: Test.Case?,
-        performing function: @Sendable () async throws -> Void
-    ) async throws {
-        let server = try await onThread { try PostgresServer() }
-        defer { server.stop() }
-        try await Self.$server.withValue(server.access, operation: function)
-    }
-}
-
-extension Trait where Self == ApplyPostgres {
-    static var applyPostgres: Self { Self() }
-}
-
 /// A database, a folder of migrations, and what a step says of them.
 final class ApplyLab: Sendable {
     static let generous = Duration.seconds(60)
@@ -48,7 +29,7 @@ final class ApplyLab: Sendable {
     }
 
     private init(_ files: [String: String]) async throws {
-        server = try #require(ApplyPostgres.server)
+        server = try #require(RealPostgres.server)
         database = "d" + UUID().uuidString.lowercased().replacing("-", with: "")
         folder = try Folder()
         let session = try await PostgresSession.open(

@@ -1,6 +1,7 @@
 import DeployCore
 import DeployPorts
 import Testing
+import ServiceLab
 
 @testable import Migrations
 
@@ -84,7 +85,7 @@ import Testing
     }
 }
 
-@Suite(.applyPostgres) struct ApplyStepRunTests {
+@Suite(.realPostgres) struct ApplyStepRunTests {
     @Test func `the step notes the head before and after, and does nothing when nothing is pending`()
         async throws
     {

@@ -4,7 +4,7 @@ import DeployPorts
 import ServiceLab
 import Testing
 
-@Suite(.toolPostgres, .timeLimit(.minutes(10)))
+@Suite(.realPostgres, .timeLimit(.minutes(10)))
 struct GateTests {
     private static let database = Parameter.text("${secret.DATABASE_URL}")
 

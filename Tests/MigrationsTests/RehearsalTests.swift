@@ -4,7 +4,7 @@ import DeployPorts
 import ServiceLab
 import Testing
 
-@Suite(.toolPostgres, .timeLimit(.minutes(10)))
+@Suite(.realPostgres, .timeLimit(.minutes(10)))
 struct RehearsalTests {
     private func rehearsal(
         _ lab: ToolLab,

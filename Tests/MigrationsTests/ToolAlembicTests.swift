@@ -7,7 +7,7 @@ import ServiceLab
 import Testing
 
 /// The real Alembic on a real PostgreSQL.
-@Suite(.toolPostgres, .timeLimit(.minutes(10)))
+@Suite(.realPostgres, .timeLimit(.minutes(10)))
 struct ToolAlembicTests {
     private func tool(_ lab: ToolLab) throws -> CommandTool<AlembicDialect> {
         CommandTool(dialect: .alembic("alembic.ini"), launch: try lab.launch)

@@ -7,25 +7,6 @@ import ServiceLab
 import Synchronization
 import Testing
 
-/// Gives every test of a suite the same real PostgreSQL; each test makes databases of its own in it.
-struct ToolPostgres: SuiteTrait, TestScoping {
-    @TaskLocal static var server: PostgresAccess?
-
-    func provideScope(
-        for test: Test,
-        testCase: Test.Case?,
-        performing function: @Sendable () async throws -> Void
-    ) async throws {
-        let server = try await onThread { try PostgresServer() }
-        defer { server.stop() }
-        try await Self.$server.withValue(server.access, operation: function)
-    }
-}
-
-extension Trait where Self == ToolPostgres {
-    static var toolPostgres: Self { Self() }
-}
-
 /// A playbook's folder and databases of a test's own.
 struct ToolLab {
     let access: PostgresAccess
@@ -34,7 +15,7 @@ struct ToolLab {
 
     /// Makes the folder and the databases, hands both to `body` and takes the folder away.
     static func run(_ databases: String..., body: (ToolLab) async throws -> Void) async throws {
-        let lab = ToolLab(access: try #require(ToolPostgres.server), folder: try Folder())
+        let lab = ToolLab(access: try #require(RealPostgres.server), folder: try Folder())
         defer { lab.folder.remove() }
         for name in databases {
             try lab.psql("create database \"\(lab.name(name))\"", in: "postgres")

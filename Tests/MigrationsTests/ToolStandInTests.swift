@@ -6,7 +6,7 @@ import Testing
 
 /// Tools that are not installed, by stand-ins that keep their contract (arguments, variables, words) on a real
 /// database.
-@Suite(.toolPostgres, .timeLimit(.minutes(10)))
+@Suite(.realPostgres, .timeLimit(.minutes(10)))
 struct ToolStandInTests {
     /// What all stand-ins have in common: `answer SQL` on the database that `$DATABASE_URL` names.
     private func writeTool(_ lab: ToolLab, _ name: String, _ script: String) throws {

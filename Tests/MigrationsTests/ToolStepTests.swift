@@ -6,7 +6,7 @@ import ServiceLab
 import Testing
 
 /// The step with a tool that is a command: what it answers, and who else is at it.
-@Suite(.toolPostgres, .timeLimit(.minutes(10)))
+@Suite(.realPostgres, .timeLimit(.minutes(10)))
 struct ToolStepTests {
     /// A tool whose `up` is `script`, which may call `apply`.
     private func step(_ lab: ToolLab, up script: String) throws -> ApplyStep {

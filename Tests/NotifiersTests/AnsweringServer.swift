@@ -1,4 +1,5 @@
 import Synchronization
+import ServiceLab
 
 /// Answers its requests in order, as a test says; the last answer is for all that come later.
 struct AnsweringServer {

@@ -4,6 +4,7 @@ import DeployTestKit
 import HTTPClient
 import Synchronization
 import Testing
+import ServiceLab
 
 @testable import Notifiers
 

@@ -6,6 +6,7 @@ import Glibc
 import HTTPClient
 import Synchronization
 import Testing
+import ServiceLab
 
 @testable import Notifiers
 

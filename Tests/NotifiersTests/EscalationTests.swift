@@ -3,6 +3,7 @@ import DeployPorts
 import DeployTestKit
 import HTTPClient
 import Testing
+import ServiceLab
 
 @testable import Notifiers
 

@@ -7,7 +7,9 @@ import StorePostgres
 import StoreSQLite
 import Testing
 
-@Suite(.journalServer, .timeLimit(.minutes(5))) struct ChangeTests {
+@testable import StoreLab
+
+@Suite(.realPostgres, .timeLimit(.minutes(5))) struct ChangeTests {
     private static let run = RunID(rawValue: "RUNA")
     private static let kind = Record.Kind(rawValue: "token")
 

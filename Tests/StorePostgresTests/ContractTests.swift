@@ -2,8 +2,9 @@ import DeployPorts
 import DeployTestKit
 import StorePostgres
 import Testing
+import ServiceLab
 
-@Suite(.journalServer) struct ContractTests {
+@Suite(.realPostgres) struct ContractTests {
     @Test func `the PostgreSQL journal keeps every promise of a run store`() async throws {
         let lab = try await PostgresLab()
         let contract = RunStoreContract { isAlive in try await lab.store(isAlive: isAlive) }

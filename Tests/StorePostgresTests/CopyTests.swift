@@ -7,7 +7,9 @@ import StorePostgres
 import StoreSQLite
 import Testing
 
-@Suite(.journalServer) struct CopyTests {
+@testable import StoreLab
+
+@Suite(.realPostgres) struct CopyTests {
     private static let kind = Record.Kind(rawValue: "token")
     private static let other = Record.Kind(rawValue: "ü 'other'")
 

@@ -6,8 +6,10 @@ import ServiceLab
 import StorePostgres
 import Testing
 
+@testable import StoreLab
+
 /// Answers and statements that are lost, and servers that go away.
-@Suite(.journalServer) struct LossTests {
+@Suite(.realPostgres) struct LossTests {
     private static let run = RunID(rawValue: "RUNA")
     private static let kind = Record.Kind(rawValue: "token")
 

@@ -1,4 +1,3 @@
-import DeployCore
 import DeployPorts
 import Foundation
 import JournalFormat
@@ -6,25 +5,6 @@ import PostgresClient
 import ServiceLab
 import StorePostgres
 import Testing
-
-/// Gives every test of a suite the same real PostgreSQL, in which each makes a database of its own.
-struct JournalServer: SuiteTrait, TestScoping {
-    @TaskLocal static var server: PostgresAccess?
-
-    func provideScope(
-        for test: Test,
-        testCase: Test.Case?,
-        performing function: @Sendable () async throws -> Void
-    ) async throws {
-        let server = try await onThread { try PostgresServer() }
-        defer { server.stop() }
-        try await Self.$server.withValue(server.access, operation: function)
-    }
-}
-
-extension Trait where Self == JournalServer {
-    static var journalServer: Self { Self() }
-}
 
 struct NeverTrue: Error { let query: String }
 
@@ -36,7 +16,7 @@ struct PostgresLab: Sendable {
     let database: String
 
     init() async throws {
-        server = try #require(JournalServer.server)
+        server = try #require(RealPostgres.server)
         database = "d" + UUID().uuidString.lowercased().replacing("-", with: "")
         let session = try await PostgresSession.open(
             PostgresAddress(server.url()),
@@ -86,82 +66,5 @@ struct PostgresLab: Sendable {
             guard ContinuousClock.now < end else { throw NeverTrue(query: query) }
             await Pause.wait(milliseconds: 20)
         }
-    }
-}
-
-enum Sample {
-    static let now = Timestamp(milliseconds: 1_767_225_600_000)
-    static let actor = DeployCore.Actor("ana@ci-7")
-
-    static func holder(_ purpose: String = "run v2.5.0") -> LeaseHolder {
-        ProcessIdentity.current(actor: actor, purpose: purpose)
-    }
-
-    static func started(_ service: String = "shop") throws -> RunEvent {
-        let plan = Plan(
-            service: service,
-            version: try #require(Version(rawValue: "v2.5.0")),
-            stable: EnvironmentName("blue"),
-            candidate: EnvironmentName("green"),
-            phases: [.shift(phase: .instant)]
-        )
-        return RunEvent(at: now, .started(plan: plan))
-    }
-
-    static func succeeded(_ effect: Int) -> RunEvent {
-        RunEvent(
-            at: now.advanced(by: .seconds(Int64(effect))),
-            .succeeded(effect: effect, captures: ["id": "42"], summary: "green has 25 %")
-        )
-    }
-
-    static func lease(_ store: any RunStore, on service: String = "shop") async throws -> Lease {
-        try await store.acquireLease(
-            on: service,
-            for: holder(),
-            takeover: .onlyIfFree,
-            floor: 0,
-            at: now
-        )
-    }
-
-    /// A run of `count` entries, and its lease.
-    @discardableResult
-    static func run(
-        _ name: String,
-        entries count: Int,
-        in store: any RunStore,
-        on service: String = "shop",
-        under known: Lease? = nil
-    ) async throws -> Lease {
-        var lease = known
-        if lease == nil { lease = try await self.lease(store, on: service) }
-        guard let lease else { throw RunStoreError.leaseLost }
-        let run = RunID(rawValue: name)
-        _ = try await store.open(
-            run,
-            event: try started(service),
-            effects: [PendingEffect(id: 1, effect: .route(candidate: .full))],
-            playbook: "service: \(service)\n",
-            lease: lease
-        )
-        for number in 1..<max(1, count) {
-            _ = try await store.append(
-                succeeded(number),
-                effects: [PendingEffect(id: number + 1, effect: .drain(until: now))],
-                to: run,
-                lease: lease
-            )
-        }
-        return lease
-    }
-}
-
-func error(of body: () async throws -> Void) async -> RunStoreError? {
-    do {
-        try await body()
-        return nil
-    } catch {
-        return error as? RunStoreError
     }
 }

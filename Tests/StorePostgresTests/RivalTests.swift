@@ -6,8 +6,10 @@ import ServiceLab
 import StorePostgres
 import Testing
 
+@testable import StoreLab
+
 /// Two orchestrators, and one that is late.
-@Suite(.journalServer) struct RivalTests {
+@Suite(.realPostgres) struct RivalTests {
     @Test func `of two acquirers at once exactly one wins`() async throws {
         let lab = try await PostgresLab()
         let stores = [try await lab.store(), try await lab.store()]

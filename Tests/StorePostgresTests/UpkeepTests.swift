@@ -5,8 +5,10 @@ import ServiceLab
 import StorePostgres
 import Testing
 
+@testable import StoreLab
+
 /// What the tables may be, and what is told of a database that is none for a journal.
-@Suite(.journalServer) struct UpkeepTests {
+@Suite(.realPostgres) struct UpkeepTests {
     @Test func `several that come first at once make the tables once`() async throws {
         let lab = try await PostgresLab()
         try await withThrowingTaskGroup(of: Void.self) { group in

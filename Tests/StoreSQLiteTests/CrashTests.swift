@@ -4,6 +4,8 @@ import Foundation
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 @Suite struct CrashTests {
     @Test(arguments: [20, 45, 80, 130, 200])
     func `what was acknowledged before a kill is there after it`(milliseconds: Int) async throws {

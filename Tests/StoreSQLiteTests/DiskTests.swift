@@ -4,6 +4,8 @@ import Foundation
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 /// A small disk in memory; only root can make one.
 private final class SmallDisk: Sendable {
     let folder: TemporaryFolder

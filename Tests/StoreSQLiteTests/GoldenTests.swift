@@ -5,6 +5,8 @@ import Foundation
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 /// Texts recorded when a kind of entry was new.
 ///
 /// They are never recorded again: what a label was called then it

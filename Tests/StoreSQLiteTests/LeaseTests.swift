@@ -5,6 +5,8 @@ import Foundation
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 @Suite struct LeaseTests {
     @Test func `of two acquirers at once exactly one wins`() async throws {
         let folder = try TemporaryFolder()

@@ -7,6 +7,8 @@ import JournalFormat
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 @Suite struct RecordTests {
     private static let kind = DeployPorts.Record.Kind(rawValue: "token")
     private let folder: TemporaryFolder

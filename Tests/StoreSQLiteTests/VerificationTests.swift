@@ -5,6 +5,8 @@ import GRDB
 import StoreSQLite
 import Testing
 
+@testable import StoreLab
+
 @Suite struct VerificationTests {
     private let folder: TemporaryFolder
 

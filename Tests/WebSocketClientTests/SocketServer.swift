@@ -1,4 +1,5 @@
 import HTTPClient
+import ServiceLab
 
 @testable import WebSocketClient
 

@@ -1,29 +1,29 @@
 import Dispatch
 import Glibc
-import Synchronization
+public import Synchronization
 
 /// A server on a free port of 127.0.0.1, or on a socket's path, that does with each connection what a test says.
 ///
 /// Every connection has a thread of its own. The server ends with ``stop()``.
-final class RawServer: Sendable {
-    struct Failure: Error { let call: String, number: Int32 }
+public final class RawServer: Sendable {
+    public struct Failure: Error { let call: String, number: Int32 }
 
-    let port: Int
+    public let port: Int
     private let listener: Int32
     private let log: Log
 
-    final class Log: Sendable {
-        let requests = Mutex<[String]>([])
-        let departures = Mutex(0)
+    public final class Log: Sendable {
+        public let requests = Mutex<[String]>([])
+        public let departures = Mutex(0)
     }
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    public var url: String { "http://127.0.0.1:\(port)" }
     /// The heads and bodies of all requests so far.
-    var requests: [String] { log.requests.withLock { $0 } }
+    public var requests: [String] { log.requests.withLock { $0 } }
     /// Connections that the client has closed while a behaviour held them.
-    var departures: Int { log.departures.withLock { $0 } }
+    public var departures: Int { log.departures.withLock { $0 } }
 
-    init(path: String? = nil, _ behaviour: @escaping @Sendable (RawConnection) -> Void) throws {
+    public init(path: String? = nil, _ behaviour: @escaping @Sendable (RawConnection) -> Void) throws {
         let family = path == nil ? AF_INET : AF_UNIX
         let listener = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard listener >= 0 else { throw Failure(call: "socket", number: errno) }
@@ -47,10 +47,10 @@ final class RawServer: Sendable {
     }
 
     /// Wakes the accepting thread, which closes the socket.
-    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+    public func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     /// Runs `body` with a server that answers every request with `text`.
-    static func answering<Result>(
+    public static func answering<Result>(
         _ text: String,
         _ body: (RawServer) async throws -> Result
     ) async throws -> Result {
@@ -63,7 +63,7 @@ final class RawServer: Sendable {
         )
     }
 
-    static func behaving<Result>(
+    public static func behaving<Result>(
         _ behaviour: @escaping @Sendable (RawConnection) -> Void,
         _ body: (RawServer) async throws -> Result
     ) async throws -> Result {
@@ -73,14 +73,14 @@ final class RawServer: Sendable {
     }
 
     /// A port on which nothing listens: bound and closed again.
-    static func deadPort() throws -> Int {
+    public static func deadPort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         return try bindPort(descriptor)
     }
 
     /// A port whose queue of connections is full, so that the kernel answers no further one.
-    static func withFullPort<Result>(_ body: (Int) async throws -> Result) async throws -> Result {
+    public static func withFullPort<Result>(_ body: (Int) async throws -> Result) async throws -> Result {
         let stream = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
         let listener = socket(AF_INET, stream, 0)
         let clients = (0..<4).map { _ in socket(AF_INET, stream, 0) }
@@ -129,13 +129,13 @@ final class RawServer: Sendable {
 }
 
 /// One accepted connection.
-struct RawConnection {
-    let descriptor: Int32
-    let log: RawServer.Log
+public struct RawConnection {
+    public let descriptor: Int32
+    public let log: RawServer.Log
 
     /// Reads the head and the body that its Content-Length announces; returns and logs both.
     @discardableResult
-    func readRequest() -> String {
+    public func readRequest() -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while !Self.isWhole(bytes) {
@@ -158,7 +158,7 @@ struct RawConnection {
     }
 
     /// What has come, at least one byte; `nil` when the client has closed.
-    func receive(upTo limit: Int) -> [UInt8]? {
+    public func receive(upTo limit: Int) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: limit)
         let count = recv(descriptor, &buffer, limit, 0)
         return count > 0 ? Array(buffer[..<count]) : nil
@@ -166,10 +166,10 @@ struct RawConnection {
 
     /// Returns whether the client still takes it.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    public func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
+    public func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
@@ -182,14 +182,14 @@ struct RawConnection {
     }
 
     /// Keeps the connection open and silent until the client closes it.
-    func hold() {
+    public func hold() {
         var byte: UInt8 = 0
         while recv(descriptor, &byte, 1, 0) > 0 {}
         log.departures.withLock { $0 += 1 }
     }
 
     /// Sends `text` byte by byte, one each `milliseconds`, until the client is gone.
-    func drip(_ text: String, every milliseconds: Int32) {
+    public func drip(_ text: String, every milliseconds: Int32) {
         for byte in text.utf8 {
             var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&watched, 1, milliseconds) == 0, send([byte]) else { return }
@@ -197,7 +197,7 @@ struct RawConnection {
     }
 
     /// Ends the connection by RST.
-    func reset() {
+    public func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }

@@ -1,11 +1,10 @@
-import ServiceLab
-import Testing
+public import Testing
 
 /// Gives every test of a suite the same real PostgreSQL: to make one takes seconds.
-struct RealPostgres: SuiteTrait, TestScoping {
-    @TaskLocal static var server: PostgresAccess?
+public struct RealPostgres: SuiteTrait, TestScoping {
+    @TaskLocal public static var server: PostgresAccess?
 
-    func provideScope(
+    public func provideScope(
         for test: Test,
         testCase: Test.Case?,
         performing function: @Sendable () async throws -> Void
@@ -17,5 +16,5 @@ struct RealPostgres: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == RealPostgres {
-    static var realPostgres: Self { Self() }
+    public static var realPostgres: Self { Self() }
 }
