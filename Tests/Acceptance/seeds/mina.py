@@ -11,7 +11,7 @@ INSTANT = ("--strategy", "instant")
 def released_from_the_checklist_to_the_retired_environment():
     """Beta users, 10, 25, 50, 100 %; then what is due afterwards: flags opened step by step, blue stopped, the report archived."""
     soon = [(f"in: {time_}\n", "in: 0s\n") for time_ in ("1m", "1h", "2h", "6h", "12h", "24h", "7d")] + [("after: 7d", "after: 0s")]
-    with Stage(soon) as stage:
+    with Stage(soon, AUDIO) as stage:
         assert stage.command("resume", "--yes").returncode != 0
         users, release = stage.users(), stage.run()
         assert release.end() == 0, release.told()
@@ -45,16 +45,16 @@ def released_from_the_checklist_to_the_retired_environment():
 
 # -- it never reaches users -----------------------------------------------------------------------------------------------------
 
-def refused(*words, change=(), before=lambda stage: None, after=lambda stage: None, gates=0, revisions=None):
+def refused(*words, change=(), before=lambda stage: None, after=lambda stage: None, gates=0):
     """A release that ends before any traffic moves, with these words."""
-    with Stage(change, revisions) as stage:
+    with Stage(change) as stage:
         before(stage)
         users, release = stage.users(60), stage.run("v2.5.0", *INSTANT)
         assert release.end() == 1, release.told()
         users.stop()
         assert not users.failed() and not any(a.environment == "green" for a in users.answers), "users noticed"
         assert stage.everybody_on("blue") and release.gates == gates, (stage.shares(40), release.gates)
-        missing = [w for w in words if w not in release.out + release.err]
+        missing = [w for w in words if w not in release.out]
         assert not missing, f"not told: {missing}: {release.told()}"
         assert eventually(lambda: stage.told.about("failed", "/slack"), 10), stage.told.letters
         after(stage)
@@ -113,7 +113,7 @@ def errors_take_it_back_at_once():
     """Over 5 % of errors once green has everything: back in seconds, P0 is told, features are off, blue has four instances."""
     with Stage([("for: 15m", "for: 60s")]) as stage:
         users, release = stage.users(), stage.run("v2.5.0", *INSTANT)
-        release.until_share(100)
+        release.until("monitor  ")
         broke = time.monotonic()
         stage.green.fault(error_rate=0.3)
         last = lambda: [a.environment for a in users.answers[-40:] if a.kind == "request" and a.environment != "-"]
@@ -128,12 +128,12 @@ def errors_take_it_back_at_once():
 def gradually(fault, word, *options):
     with Stage([("hold: 10m", "hold: 60s"), ("for: 15m", "for: 60s")]) as stage:
         users, release = stage.users(200), stage.run("v2.5.0", "--strategy", "50%,100%")
-        release.until_share(50)
+        release.until("50 %")
         stage.green.fault(**fault)
         quarter = lambda: stage.status().get("split", {}).get("green") == 25
         assert eventually(quarter, 90), f"green was never at 25 %: {release.told()}"
         taken_back(stage, users, release, 120)
-        assert word in release.out + release.err, release.told()
+        assert word in release.out, release.told()
 
 
 def slow_answers_take_it_back_gradually():
@@ -151,10 +151,10 @@ def a_migration_fails_halfway_and_is_mended_forwards():
     """Scenario 3: half of it is in force, users stay on blue; restore beside, look, fix forwards, rehearse, redeploy."""
     half = dict(up=["alter table segments add column audio_seconds int", "update segments set audio_seconds = 100 / length(text)"],
                 down=["alter table segments drop column audio_seconds"], transaction=False)
-    with Stage(revisions=half) as stage:
+    with Stage(revision=half) as stage:
         stage.sql("insert into segments (session_id, text) values (1, '')")  # which staging does not have
         users, release = stage.users(60), stage.run("v2.5.0", *INSTANT)
-        assert release.end() == 1 and "division by zero" in release.out + release.err, release.told()
+        assert release.end() == 1 and "division by zero" in release.out, release.told()
         assert stage.everybody_on("blue") and not users.failed()
         current = stage.tool("flask", "--app", "mina", "db", "current", env={"DATABASE_URL": stage.url("mina")})
         assert "0001" in current.stdout and "1a2b" not in current.stdout, current.stdout
@@ -207,7 +207,7 @@ def a_drain_that_does_not_empty():
         stage.blue.fault(keep_sockets=True)
         talk, release = a_talk(stage), stage.run("v2.5.0", *INSTANT)
         assert release.end() == 0, release.told()
-        assert "1 connection" in release.out + release.err, release.told()
+        assert "1 connection" in release.out, release.told()
         talk.setblocking(False)
         assert raises(BlockingIOError, lambda: talk.recv(10)), "the talk was cut"
 
@@ -233,7 +233,7 @@ def both_environments_are_down():
     """Going back would not help: the run holds and says so; once blue is restored from its backup, users are put back to it."""
     with Stage([("for: 15m", "for: 120s")]) as stage:
         users, release = stage.users(), stage.run("v2.5.0", *INSTANT)
-        release.until_share(100)
+        release.until("monitor  ")
         for side in (stage.blue, stage.green):
             for pid in side.pids():
                 os.kill(pid, signal.SIGKILL)

@@ -32,10 +32,10 @@ FIRST = ["create table sessions (id serial primary key, title text not null, sta
          "create table segments (id serial primary key, session_id int not null references sessions, text text not null)",
          "insert into sessions (title, status) select 'session ' || n, case when n % 10 = 0 then 'active' else 'finalized' end from generate_series(1, 500) n",
          "insert into segments (session_id, text) select n, 'hello' from generate_series(1, 500) n"]
-AUDIO = ["alter table segments add column audio_url text"]
+AUDIO = dict(up=["alter table segments add column audio_url text"], down=["alter table segments drop column audio_url"])
 
 
-def revision(name, parent, up, down, transaction=True):
+def revision_file(name, parent, up, down, transaction=True):
     """A file of Alembic's; without `transaction` each statement is in force by itself."""
     run = "\n".join(f"    op.execute({text!r})" for text in up)
     if not transaction:
@@ -138,7 +138,7 @@ class Deployed:
 
 
 class Stage(Lab):
-    def __init__(self, change=(), revisions=None):
+    def __init__(self, change=(), revision=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bgdeploy-mina-"))
         self.procs, self.loads, self.state = [], [], f"sqlite:{self.dir}/state.db"
         self.replit, self.app, self.bucket = self.dir / "replit", self.dir / "app", self.dir / "s3"
@@ -159,7 +159,8 @@ class Stage(Lab):
         self.migration("0001", None, FIRST, ["drop table segments", "drop table sessions"])
         for name in ("mina", "mina_staging"):
             self.tool("flask", "--app", "mina", "db", "upgrade", "head", env={"DATABASE_URL": self.url(name)})
-        self.migration("1a2b3c4d5e6f", "0001", **(revisions or dict(up=AUDIO, down=["alter table segments drop column audio_url"])))
+        if revision:
+            self.migration("1a2b3c4d5e6f", "0001", **revision)
         self.deploy()
         self.nginx(), self.haproxy()
         self.playbook(change)
@@ -202,14 +203,14 @@ class Stage(Lab):
             subprocess.run(["git", *argv], cwd=self.app, check=True, stdout=subprocess.DEVNULL)
 
     def migration(self, name, parent, up, down, transaction=True):
-        (self.app / f"mina/migrations/versions/{name}.py").write_text(revision(name, parent, up, down, transaction))
+        (self.app / f"mina/migrations/versions/{name}.py").write_text(revision_file(name, parent, up, down, transaction))
 
     def deploy(self):
         """Blue serves v2.4.5, staging has the release already, green is empty."""
         known = {}
         for it, version, database in ((self.blue, "v2.4.5", "mina"), (self.green, "v2.4.4", "mina"), (self.staging, "v2.5.0", "mina_staging")):
-            known[f"mina-{it.name}"] = {"port": it.port, "version": version, "pids": [], "environment": {"DATABASE_URL": self.url(database)}}
-        (self.replit / "deployments.json").write_text(json.dumps({"deployments": known, "primary": "mina-blue"}))
+            known[f"mina-{it.name}"] = {"port": it.port, "version": version, "pids": [], "environment": {**SECRETS, "DATABASE_URL": self.url(database), "REDIS_URL": self.env["REDIS_URL"]}}
+        (self.replit / "deployments.json").write_text(json.dumps({"deployments": known}))
         (self.replit / "backups/mina-backup-20251024").write_text("mina-blue v2.4.5\n")
         for it in (self.blue, self.staging):
             self.tool("replit", "deployments", "start", f"mina-{it.name}")
@@ -315,40 +316,39 @@ backend mina_backend
 
 
 class Release:
-    """A run in a process of its own; a person opens its gates as they come."""
+    """A run in a process of its own, whose words are read as they come; a person opens its gates."""
 
     def __init__(self, stage, version, options):
-        self.stage, self.gates, self.over = stage, 0, False
+        self.stage, self.gates, self.lines = stage, 0, []
         self.process = stage.command("run", version, "--yes", *options, wait=False)
-        self.person = threading.Thread(target=self.approve, daemon=True)
-        self.person.start()
-        self.out = self.err = ""
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
+        self.errors = threading.Thread(target=lambda: self.lines.extend(self.process.stderr.read().splitlines()), daemon=True)
+        self.words = threading.Thread(target=self.read, daemon=True)
+        self.errors.start(), self.words.start()
 
     def read(self):
-        self.out, self.err = self.process.communicate()
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if "waits for an approval" in line:
+                self.gates += self.stage.command("approve", timeout=300).returncode == 0
 
-    def approve(self):
-        while self.process.poll() is None:
-            if (self.stage.status().get("waitingFor") or {}).get("kind") == "approval":
-                self.gates += self.stage.command("approve").returncode == 0
-            time.sleep(0.15)
+    @property
+    def out(self):
+        return "\n".join(self.lines)
 
-    def until_share(self, percent, seconds=120):
-        """Waits until green is given so much."""
-        seen = {}
-        at = lambda: seen.update(split=self.stage.status().get("split", {})) or seen["split"].get("green", 0) >= percent
-        assert eventually(lambda: at() or self.process.poll() is not None, seconds) and seen["split"].get("green", 0) >= percent, f"green never got {percent} %: {self.told()}"
+    def until(self, *words, seconds=600):
+        """Waits until it has said one of these."""
+        said = lambda: any(w in self.out for w in words)
+        assert eventually(lambda: said() or self.process.poll() is not None, seconds) and said(), f"it never said {words}: {self.told()}"
         return self
 
-    def end(self, seconds=180):
-        self.reader.join(seconds)
-        if self.reader.is_alive():
+    def end(self, seconds=600):
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError(f"the run did not end in {seconds} s: {self.stage.status()}")
-        self.person.join(20)
+            raise AssertionError(f"the run did not end in {seconds} s: {self.told()}") from None
+        self.words.join(20), self.errors.join(20)
         return self.process.returncode
 
     def told(self):
-        return f"exit {self.process.poll()}: {self.out[-900:]} {self.err[-600:]}"
+        return f"exit {self.process.poll()}: {self.out[-1100:]}"
