@@ -12,19 +12,53 @@ extension Service {
         }
     }
 
-    /// `instant`, or rising shares; the last one, 100 %, may be left out.
+    /// `instant`; `ab` or `canary`, that half of the playbook's strategy alone; or rising shares, the last one, 100 %,
+    /// may be left out.
     ///
     /// What the text does not say is as the playbook has it.
     package func strategy(_ text: String) throws(CommandFailure) -> Playbook.Strategy {
+        switch text {
+        case "instant": .instant
+        case "ab": try half(text, of: playbook.strategy.hasChosenUsers ? [.zero, .full] : [], chosenUsers: true)
+        case "canary": try half(text, of: playbook.strategy.shares.filter { $0 > .zero }, chosenUsers: false)
+        default: try canary(text)
+        }
+    }
+
+    /// The playbook's strategy with these shares alone; refused where the playbook has none of that kind.
+    private func half(
+        _ name: String,
+        of shares: [Percent],
+        chosenUsers: Bool
+    ) throws(CommandFailure) -> Playbook.Strategy {
         let planned = playbook.strategy
-        if text == "instant" { return .instant }
+        guard shares.count > 1 else {
+            throw CommandFailure(
+                .usage,
+                "--strategy \(name): the playbook has no `\(name)` under `strategy`; add it there, or say `instant` "
+                    + "or shares such as 10%,50%,100%"
+            )
+        }
+        return Playbook.Strategy(
+            shares: shares,
+            hold: planned.hold,
+            endsEarly: planned.endsEarly,
+            requiresEvidence: planned.requiresEvidence,
+            hasChosenUsers: chosenUsers,
+            holdback: planned.holdback
+        )
+    }
+
+    private func canary(_ text: String) throws(CommandFailure) -> Playbook.Strategy {
+        let planned = playbook.strategy
         var shares: [Percent] = []
         for part in text.split(separator: ",") {
             let word = part.hasSuffix("%") ? String(part) : "\(part)%"
             guard let share = Percent(playbook: word), share > shares.last ?? .zero else {
                 throw CommandFailure(
                     .usage,
-                    "--strategy: expected `instant` or rising shares such as 10%,50%,100%, found `\(text)`"
+                    "--strategy: expected `instant`, `canary`, `ab` or rising shares such as 10%,50%,100%, found "
+                        + "`\(text)`"
                 )
             }
             shares.append(share)

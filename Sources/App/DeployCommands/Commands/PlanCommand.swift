@@ -15,7 +15,7 @@ struct PlanCommand: ServiceCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var target: ServiceOptions
     @Argument(help: "The version, such as v2.5.0.") var version: String
-    @Option(help: "instant, or the canary's shares such as 10%,50%,100%.") var strategy: String?
+    @Option(help: "instant, canary, ab, or shares such as 10%,50%,100%.") var strategy: String?
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         if let remote = workplace.remote {

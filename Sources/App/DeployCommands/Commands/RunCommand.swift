@@ -18,7 +18,7 @@ struct RunCommand: ServiceCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var target: ServiceOptions
     @Argument(help: "The version, such as v2.5.0.") var version: String
-    @Option(help: "instant, or the canary's shares such as 10%,50%,100%.") var strategy: String?
+    @Option(help: "instant, canary, ab, or shares such as 10%,50%,100%.") var strategy: String?
     @Flag(name: .customLong("dry-run"), help: "Print what would be done, and change nothing.") var isDryRun =
         false
     @Flag(name: .customLong("no-wait"), help: "Leave with exit code 5 at a gate instead of waiting at it.")

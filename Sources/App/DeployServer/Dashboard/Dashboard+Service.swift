@@ -161,7 +161,7 @@ extension Dashboard {
                     field(
                         "strategy",
                         "Strategy",
-                        note: "instant, or shares such as 10,50; empty: as the playbook says"
+                        note: "instant, canary, ab, or shares such as 10,50; empty: as the playbook says"
                     )
                     field("reason", "Why?", note: "stands in the journal; may stay empty", limit: "500")
                     if isBusy {
