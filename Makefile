@@ -26,6 +26,9 @@ test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 		api_end_to_end server_command_line two_orchestrators_on_postgresql
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds/mina.py \
 		green_is_unhealthy errors_take_it_back_at_once
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_production.py an_exhausted_pool_goes_back
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py releases_all_three
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py outside_of_the_windows_it_waits
 	@scripts/setup browser || echo "there is no browser to be had: the dashboard is not looked at"
 	[ ! -x .build/browser/bin/python ] || BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" \
 		.build/browser/bin/python Tests/Acceptance/dashboard.py a_release_from_the_door_to_the_report works_without_javascript
@@ -52,6 +55,9 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds/mina.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_production.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py
 	scripts/setup browser
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" .build/browser/bin/python Tests/Acceptance/dashboard.py
 

@@ -57,6 +57,21 @@ import ServiceLab
         #expect(fine.summary == "env GOOD, SHORT")
     }
 
+    @Test func `env holds the whole value against its format, and shows no value`() async throws {
+        let fine = try StepBench.make(Self.environment, "{ GOOD: { matches: '[0-9]{10}' } }")
+        #expect(try await fine.perform(StepBench.attempt()).summary == "1 set")
+        let step = try StepBench.make(Self.environment, "{ GOOD: { matches: '[0-8]+' } }")
+        let failure = await #expect(throws: StepFailure.self) { try await step.perform(StepBench.attempt()) }
+        #expect(
+            failure?.message == """
+                the environment variable GOOD does not look as it must: its whole value has to match [0-8]+
+                """
+        )
+        let (action, messages) = StepBench.decode(Self.environment, "{ GOOD: { matches: '(' } }")
+        #expect(action == nil && messages.count == 1)
+        #expect(messages[0].hasPrefix("1:20: `matches` is not a regular expression"))
+    }
+
     @Test func `env reads the environment of this process`() async throws {
         let step = try StepBench.make(EnvironmentStep.kind(), "{ PATH: {} }")
         #expect(try await step.perform(StepBench.attempt()).summary == "1 set")

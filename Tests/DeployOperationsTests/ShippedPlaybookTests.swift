@@ -19,7 +19,7 @@ import Testing
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
         let names = files.filter { $0.hasSuffix(".yml") }
         #expect(names.contains("mina.yml"))
-        for name in names { _ = try Self.service(name) }
+        for name in names { try Self.service(name).refuseWaysDown() }
     }
 
     @Test func `a person takes one half of the strategy of a playbook that has both`() throws {

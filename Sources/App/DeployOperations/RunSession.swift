@@ -77,6 +77,7 @@ package struct RunSession: Sendable {
         of service: Service,
         strategy: Playbook.Strategy?
     ) async throws(CommandFailure) -> FrozenPlan {
+        try service.refuseWaysDown()
         let split = try await service.observedSplit()
         guard let stable = split.live else {
             throw CommandFailure(

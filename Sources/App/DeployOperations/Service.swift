@@ -68,6 +68,11 @@ package struct Service: Sendable {
         }
     }
 
+    /// Before anything new is begun with a playbook that would migrate a database down.
+    package func refuseWaysDown() throws(CommandFailure) {
+        if let found = playbook.waysDown { throw CommandFailure(.badInput, found.description) }
+    }
+
     /// The split that all balancers agree on, or why there is none.
     package func observedSplit() async throws(CommandFailure) -> Split {
         do throws(BalancerFleet.Failure) {

@@ -9,6 +9,8 @@ package struct EnvironmentStep: StepAction {
     struct Variable: Hashable, Sendable {
         let name: String
         let minimumLength: Int
+        /// A regular expression that its whole value must match.
+        let format: String?
     }
 
     let variables: [Variable]
@@ -45,9 +47,18 @@ package struct EnvironmentStep: StepAction {
             return "the environment variable \(variable.name) is not set"
         }
         if value.isEmpty { return "the environment variable \(variable.name) is empty" }
-        guard value.count < variable.minimumLength else { return nil }
-        return "the environment variable \(variable.name) is too short: "
-            + "\(variable.minimumLength) characters are needed"
+        if value.count < variable.minimumLength {
+            return "the environment variable \(variable.name) is too short: "
+                + "\(variable.minimumLength) characters are needed"
+        }
+        guard let format = variable.format, !Self.fits(value, format) else { return nil }
+        return "the environment variable \(variable.name) does not look as it must: "
+            + "its whole value has to match \(format)"
+    }
+
+    private static func fits(_ value: String, _ format: String) -> Bool {
+        guard let pattern = try? Regex(format) else { return false }
+        return value.wholeMatch(of: pattern) != nil
     }
 
     private static func read(_ value: Parameter, diagnostics: Diagnostics) -> [Variable] {
@@ -59,16 +70,28 @@ package struct EnvironmentStep: StepAction {
             if !isName(entry.key) {
                 diagnostics.report(entry.keyPosition, "`\(entry.key)` is not a variable's name")
             }
-            return Variable(name: entry.key, minimumLength: minimumLength(entry, diagnostics: diagnostics))
+            return variable(entry, diagnostics: diagnostics)
         }
     }
 
-    private static func minimumLength(_ entry: Parameter.Entry, diagnostics: Diagnostics) -> Int {
-        if case .scalar(let scalar) = entry.value, scalar.plainValue == .null { return 1 }
+    private static func variable(_ entry: Parameter.Entry, diagnostics: Diagnostics) -> Variable {
+        if case .scalar(let scalar) = entry.value, scalar.plainValue == .null {
+            return Variable(name: entry.key, minimumLength: 1, format: nil)
+        }
         var reader = MapReader(entry.value, "`\(entry.key)`", diagnostics: diagnostics)
         let length = reader.integer("min_length", in: 1...65_536)
+        let format = reader.optional("matches").flatMap { value -> String? in
+            let text = reader.text(of: value, "matches")
+            do {
+                if let text { _ = try Regex(text) }
+                return text
+            } catch {
+                diagnostics.report(value.position, "`matches` is not a regular expression: \(error)")
+                return nil
+            }
+        }
         reader.finish()
-        return length ?? 1
+        return Variable(name: entry.key, minimumLength: length ?? 1, format: format)
     }
 
     private static func isName(_ text: String) -> Bool {
@@ -85,7 +108,10 @@ package struct EnvironmentStep: StepAction {
           "additionalProperties": {
             "type": ["object", "null"],
             "additionalProperties": false,
-            "properties": { "min_length": { "type": "integer", "minimum": 1, "maximum": 65536 } }
+            "properties": {
+              "min_length": { "type": "integer", "minimum": 1, "maximum": 65536 },
+              "matches": { "type": "string", "description": "A regular expression for the whole value." }
+            }
           }
         }
         """#

@@ -26,6 +26,7 @@ struct CheckCommand: CommandBody {
         let service: Service
         do throws(CommandFailure) {
             service = try Service(playbookAt: path, clock: workplace.clock)
+            try service.refuseWaysDown()
         } catch {
             guard error.status == .badInput, workplace.options.output == .json else { throw error }
             let mistakes = error.message.split(separator: "\n").map { JSON.text(String($0)) }
