@@ -479,6 +479,11 @@ let package = Package(
             ],
             exclude: ["Snapshots"]
         ),
+        tests(
+            "DocumentationTests",
+            of: ["DeployCommands", "DeployOperations", "Playbooks", "ServiceLab"],
+            products: [argumentParser, yams]
+        ),
         .testTarget(
             name: "DemoAppTests",
             dependencies: ["DemoApp", hummingbird] + demoAppProducts
