@@ -6,15 +6,21 @@ import Yams
 
 /// Every piece of a playbook in the documentation is one that `bgdeploy check` takes.
 @Suite struct PlaybookSnippetTests {
-    private static let service = "service: mina\n"
-    private static let environments = """
-        environments:
-          blue: { url: "http://127.0.0.1:5001", servers: ["127.0.0.1:5001"] }
-          green: { url: "http://127.0.0.1:5002", servers: ["127.0.0.1:5002"] }
+    /// What a playbook cannot do without, by key.
+    private static let parts = [
+        ("balancers", "balancers: [{ nginx: /etc/nginx/conf.d/mina.conf, upstream: mina_backend }]\n"),
+        (
+            "environments",
+            """
+            environments:
+              blue: { url: "http://127.0.0.1:5001", servers: ["127.0.0.1:5001"] }
+              green: { url: "http://127.0.0.1:5002", servers: ["127.0.0.1:5002"] }
 
-        """
-    private static let balancers =
-        "balancers: [{ nginx: /etc/nginx/conf.d/mina.conf, upstream: mina_backend }]\n"
+            """
+        ),
+        ("public_url", "public_url: https://mina.example.com\n"),
+        ("service", "service: mina\n"),
+    ]
 
     /// Where a piece without a key of its own may stand, with what a whole one of its kind needs besides.
     private static let places = [
@@ -33,7 +39,7 @@ import Yams
 
     private static func whole(_ piece: String) -> String {
         var text = piece
-        for (key, part) in [("balancers", balancers), ("environments", environments), ("service", service)]
+        for (key, part) in parts
         where !text.hasPrefix("\(key):") && !text.contains("\n\(key):") {
             text = part + text
         }

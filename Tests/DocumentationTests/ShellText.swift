@@ -89,7 +89,8 @@ enum ShellText {
         }
 
         private mutating func endWord() {
-            if let word, !isTarget { words.append(word) }
+            // `${NAME:-word}` is the word.
+            if let word, !isTarget { words.append(word.replacing(#/\$\{\w+:-([^}]*)\}/#) { String($0.1) }) }
             if word != nil { isTarget = false }
             word = nil
         }
