@@ -52,6 +52,8 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/switches.py --switches 200
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/emergency.py --trials 100
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/database.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/ci.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/on_call.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds/mina.py

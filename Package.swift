@@ -456,6 +456,11 @@ let package = Package(
             ],
             exclude: ["Snapshots"]
         ),
+        tests(
+            "DocumentationTests",
+            of: ["DeployCommands", "DeployOperations", "Playbooks", "ServiceLab"],
+            products: [argumentParser, yams]
+        ),
         .testTarget(
             name: "DemoAppTests",
             dependencies: ["DemoApp", hummingbird] + demoAppProducts

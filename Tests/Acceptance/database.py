@@ -265,7 +265,8 @@ def alembic_is_judged_and_applied():
         assert r.returncode == 1 and "drop-column" in told(r) and "note" in shop.postgres.columns(), told(r)
 
 
-main([expand_is_applied_and_released, the_gate_stops_what_breaks_the_stable_version, stable_is_asked_after_the_migration,
-      a_failing_migration_changes_nothing, killed_in_the_middle_and_resumed, a_lock_is_given_up_before_users_queue,
-      history_changed_behind_its_back, backup_and_rehearsal_come_first, wrong_password_is_told_without_it, down_is_refused,
-      alembic_is_judged_and_applied])
+if __name__ == "__main__":
+    main([expand_is_applied_and_released, the_gate_stops_what_breaks_the_stable_version, stable_is_asked_after_the_migration,
+          a_failing_migration_changes_nothing, killed_in_the_middle_and_resumed, a_lock_is_given_up_before_users_queue,
+          history_changed_behind_its_back, backup_and_rehearsal_come_first, wrong_password_is_told_without_it, down_is_refused,
+          alembic_is_judged_and_applied])
