@@ -67,6 +67,7 @@ bench: setup release ## Ratios against hand-written baselines, measured in the s
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/watching.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/lint.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/service.py
 
 deb: release ## A Debian package of the program, in .build
 	packaging/deb "$(BIN)/bgdeploy" .build
