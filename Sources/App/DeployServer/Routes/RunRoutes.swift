@@ -71,7 +71,11 @@ struct RunRoutes {
         let isStream = request.headers[.accept]?.contains("text/event-stream") == true
         let heard = request.headers[.lastEventID].flatMap { Int($0) }
         let after = try heard ?? number("after", in: request, 0...OpenAPI.lastNumber) ?? 0
-        if isStream { return EventStream(run: run, after: after, office: office).response }
+        if isStream {
+            return EventStream(run: run, after: after, office: office) { [access] in
+                await access.stillLets(request, context)
+            }.response
+        }
         let limit = try number("limit", in: request, 1...Self.pageLimit) ?? Self.pageLimit
         var fold = JournalFold()
         var events: [JSON] = []
