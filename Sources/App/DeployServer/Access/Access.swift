@@ -15,10 +15,11 @@ package struct Access: Sendable {
 
     package init(
         _ records: any RecordStore,
+        journal: any RunStore,
         clock: any Timekeeper,
         settings: AccessSettings = AccessSettings()
     ) {
-        tokens = Tokens(records, clock: clock)
+        tokens = Tokens(records, ledger: TokenLedger(journal, clock: clock), clock: clock)
         sessions = Sessions(records, tokens: tokens, clock: clock)
         idempotency = Idempotency(records, clock: clock)
         leftovers = Leftovers(records, clock: clock)

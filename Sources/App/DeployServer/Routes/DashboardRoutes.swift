@@ -220,7 +220,7 @@ struct DashboardRoutes {
         let records = try await office.store.runs(of: service, before: cursor, limit: Self.pageLength + 1)
         var runs: [RunSummary] = []
         for record in records.prefix(Self.pageLength)
-        where visitor.principal.may(.read, on: record.service) {
+        where !record.isLedger && visitor.principal.may(.read, on: record.service) {
             runs.append(RunSummary(try await RunHistory(store: office.store, service: nil).recorded(record)))
         }
         let page = Dashboard.HistoryPage(

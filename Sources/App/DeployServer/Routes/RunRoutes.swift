@@ -52,7 +52,8 @@ struct RunRoutes {
         }
         let records = try await office.store.runs(of: service, before: cursor, limit: limit + 1)
         var runs: [JSON] = []
-        for record in records.prefix(limit) where principal.may(.read, on: record.service) {
+        for record in records.prefix(limit)
+        where !record.isLedger && principal.may(.read, on: record.service) {
             runs.append(try await RunHistory(store: office.store, service: nil).recorded(record).json)
         }
         let next = records.count > limit ? records[limit - 1].id.rawValue : nil
