@@ -457,7 +457,9 @@ let package = Package(
         ),
         tests(
             "DeployOperationsTests",
-            of: ["DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "Playbooks"]
+            of: [
+                "DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "DeployTestKit", "Playbooks",
+            ]
         ),
         tests(
             "DeployServerTests",
