@@ -143,15 +143,27 @@ public struct LeaseHolder: Hashable, Codable, Sendable {
     public let process: Int
     /// The process's start in clock ticks since boot (field 22 of `/proc/PID/stat`).
     public let startTicks: Int
+    /// The PID namespace that ``process`` counts in, as `/proc/self/ns/pid` names it; `nil` in leases of versions
+    /// that did not tell.
+    public let namespace: String?
     public let actor: Actor
     /// What it holds the service for, such as `run v2.5.0`.
     public let purpose: String
 
-    public init(host: String, boot: String, process: Int, startTicks: Int, actor: Actor, purpose: String) {
+    public init(
+        host: String,
+        boot: String,
+        process: Int,
+        startTicks: Int,
+        namespace: String? = nil,
+        actor: Actor,
+        purpose: String
+    ) {
         self.host = host
         self.boot = boot
         self.process = process
         self.startTicks = startTicks
+        self.namespace = namespace
         self.actor = actor
         self.purpose = purpose
     }
