@@ -11,6 +11,7 @@ package struct Office: Sendable {
     package let store: any StateStore
     package let hub: RunHub
     package let feed: JournalFeed
+    let board: StatusBoard
     /// Of the process; a request acts in the name of who asks.
     package let desk: Desk
 
@@ -27,6 +28,7 @@ package struct Office: Sendable {
         self.store = store
         self.hub = hub
         self.feed = feed
+        board = StatusBoard(store: store, clock: desk.clock)
         self.desk = desk
     }
 
@@ -54,6 +56,15 @@ package struct Office: Sendable {
         _ context: ServerContext,
         _ scope: Scope
     ) async throws -> (principal: Principal, run: RecordedRun) {
+        let (principal, record) = try await record(context, scope)
+        return (principal, try await RunHistory(store: store, service: record.service).recorded(record))
+    }
+
+    /// The same without its journal.
+    func record(
+        _ context: ServerContext,
+        _ scope: Scope
+    ) async throws -> (principal: Principal, record: RunRecord) {
         let identity = try context.parameters.require("run")
         let record = try await store.run(identity)
         guard let record else {
@@ -64,8 +75,7 @@ package struct Office: Sendable {
         if let principal = context.principal, !principal.may(.read, on: record.service) {
             throw Problem(.forbidden, "\(principal.name) may not look at this run")
         }
-        let principal = try context.allowed(scope, on: record.service)
-        return (principal, try await RunHistory(store: store, service: record.service).recorded(record))
+        return (try context.allowed(scope, on: record.service), record)
     }
 }
 
@@ -104,19 +114,6 @@ extension Response {
             headers: [.contentType: type],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text))
         )
-    }
-}
-
-extension RunStore {
-    /// Newest first, those older than the run `cursor`; all where that is `nil`.
-    func runs(
-        of service: String?,
-        before cursor: String?,
-        limit: Int
-    ) async throws(RunStoreError) -> [RunRecord] {
-        guard let cursor else { return try await runs(of: service, limit: limit) }
-        let all = try await runs(of: service, limit: .max)
-        return Array(all.drop { $0.id.rawValue != cursor }.dropFirst().prefix(limit))
     }
 }
 

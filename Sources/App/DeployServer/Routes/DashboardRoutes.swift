@@ -93,25 +93,37 @@ struct DashboardRoutes {
         _ context: ServerContext,
         _ visitor: Visitor
     ) async throws -> String {
+        let listed = office.directory.list().filter { visitor.principal.may(.read, on: $0.name) }
         var entries: [Dashboard.ServiceEntry] = []
-        for listed in office.directory.list() where visitor.principal.may(.read, on: listed.name) {
-            entries.append(await entry(listed))
+        for seen in await office.board.look(at: listed) {
+            entries.append(await entry(seen.name, seen.status, at: seen.at))
         }
         return Dashboard.overview(services: entries, visitor: visitor, now: office.desk.clock.now())
     }
 
+    private func entry(
+        _ name: String,
+        _ status: Result<ServiceStatus, CommandFailure>,
+        at time: Timestamp
+    ) async -> Dashboard.ServiceEntry {
+        let history = RunHistory(store: office.store, service: name)
+        let isKnown = (try? status.get()) != nil
+        return Dashboard.ServiceEntry(
+            name: name,
+            status: status,
+            lastRelease: isKnown ? try? await history.lastRelease() : nil,
+            seenAt: time
+        )
+    }
+
+    /// As it is now.
     private func entry(_ listed: ServiceDirectory.Listed) async -> Dashboard.ServiceEntry {
+        let now = office.desk.clock.now()
         do throws(CommandFailure) {
-            let service = try listed.service.get()
-            let status = try await ServiceStatus.read(service, office.store, run: nil)
-            let history = RunHistory(store: office.store, service: listed.name)
-            return Dashboard.ServiceEntry(
-                name: listed.name,
-                status: .success(status),
-                lastRelease: try? await history.lastRelease()
-            )
+            let status = try await ServiceStatus.read(try listed.service.get(), office.store, run: nil)
+            return await entry(listed.name, .success(status), at: now)
         } catch {
-            return Dashboard.ServiceEntry(name: listed.name, status: .failure(error), lastRelease: nil)
+            return await entry(listed.name, .failure(error), at: now)
         }
     }
 
@@ -217,7 +229,11 @@ struct DashboardRoutes {
         let service = asked.flatMap { $0.isEmpty ? nil : $0 }
         let cursor = request.uri.queryParameters["cursor"].map(String.init)
         _ = try context.allowed(.read, on: service)
-        let records = try await office.store.runs(of: service, before: cursor, limit: Self.pageLength + 1)
+        let records = try await office.store.runs(
+            of: service,
+            before: cursor.map(RunID.init(rawValue:)),
+            limit: Self.pageLength + 1
+        )
         var runs: [RunSummary] = []
         for record in records.prefix(Self.pageLength)
         where !record.isLedger && visitor.principal.may(.read, on: record.service) {

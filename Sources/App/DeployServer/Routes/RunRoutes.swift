@@ -50,7 +50,11 @@ struct RunRoutes {
                 )
             }
         }
-        let records = try await office.store.runs(of: service, before: cursor, limit: limit + 1)
+        let records = try await office.store.runs(
+            of: service,
+            before: cursor.map(RunID.init(rawValue:)),
+            limit: limit + 1
+        )
         var runs: [JSON] = []
         for record in records.prefix(limit)
         where !record.isLedger && principal.may(.read, on: record.service) {
@@ -95,9 +99,9 @@ struct RunRoutes {
 
     /// As it is written, for a `bgdeploy` that folds it itself.
     @Sendable private func journal(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
+        let (_, record) = try await office.record(context, .read)
         let after = try number("after", in: request, 0...OpenAPI.lastNumber) ?? 0
-        let entries = run.entries.filter { $0.sequence > after }
+        let entries = try await office.store.entries(of: record.id, after: after)
         let page = JournalPage(
             entries: Array(entries.prefix(Self.journalLimit)),
             next: entries.count > Self.journalLimit ? entries[Self.journalLimit - 1].sequence : nil
@@ -106,8 +110,8 @@ struct RunRoutes {
     }
 
     @Sendable private func playbook(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
-        return .text(try await office.store.playbook(of: run.record.id), "application/yaml; charset=utf-8")
+        let (_, record) = try await office.record(context, .read)
+        return .text(try await office.store.playbook(of: record.id), "application/yaml; charset=utf-8")
     }
 
     @Sendable private func report(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -132,11 +136,11 @@ struct RunRoutes {
     }
 
     @Sendable private func log(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
+        let (_, record) = try await office.record(context, .read)
         let step = try context.parameters.require("step")
         let folders = StepFolders(root: office.desk.state.runs)
-        guard let text = folders.log(of: step, in: run.record.id) else {
-            throw Problem(.notFound, "step \(step) of run \(run.record.id) left no output on this host")
+        guard let text = folders.log(of: step, in: record.id) else {
+            throw Problem(.notFound, "step \(step) of run \(record.id) left no output on this host")
         }
         return .text(text)
     }
