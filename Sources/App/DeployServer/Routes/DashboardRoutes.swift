@@ -137,7 +137,12 @@ struct DashboardRoutes {
         return try await servicePage(name, visitor, problem: nil)
     }
 
-    private func servicePage(_ name: String, _ visitor: Visitor, problem: String?) async throws -> String {
+    private func servicePage(
+        _ name: String,
+        _ visitor: Visitor,
+        problem: String?,
+        typed: [String: String] = [:]
+    ) async throws -> String {
         guard let listed = office.directory.list().first(where: { $0.name == name }) else {
             throw Problem(.notFound, "no service is called \(name) here")
         }
@@ -155,7 +160,8 @@ struct DashboardRoutes {
                 Dashboard.WaitingRun(id: RunID(rawValue: String(key.dropFirst(name.count + 1))), run: run)
             },
             obstacle: await obstacle(latest),
-            problem: problem
+            problem: problem,
+            typed: typed
         )
         return Dashboard.service(page, visitor: visitor, now: office.desk.clock.now())
     }
@@ -306,7 +312,12 @@ struct DashboardRoutes {
             } catch let failure as CommandFailure {
                 // What was typed wrong is said where it was typed.
                 guard let visitor = visitor(context) else { throw failure }
-                let page = try await servicePage(service.name, visitor, problem: failure.message)
+                let page = try await servicePage(
+                    service.name,
+                    visitor,
+                    problem: failure.message,
+                    typed: form.fields
+                )
                 return .text(page, "text/html; charset=utf-8", Problem(failure).status)
             }
         }
@@ -360,23 +371,4 @@ struct DashboardRoutes {
             return Self.redirect(to: Place.run(run.record.id).path)
         }
     }
-}
-
-/// The fields of `application/x-www-form-urlencoded`; those left empty are not there.
-private struct Form {
-    private let fields: [String: String]
-
-    static func read(_ request: Request, _ context: ServerContext) async throws -> Form {
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
-        do {
-            let text = String(buffer: buffer)
-            return Form(fields: try URLEncodedFormDecoder().decode([String: String].self, from: text))
-        } catch {
-            throw Problem(.badRequest, "the form cannot be read")
-        }
-    }
-
-    private init(fields: [String: String]) { self.fields = fields }
-
-    subscript(name: String) -> String? { fields[name].flatMap { $0.isEmpty ? nil : $0 } }
 }

@@ -203,10 +203,17 @@ struct RunRoutes {
     }
 
     @Sendable private func reply(_ request: Request, _ context: ServerContext) async throws -> Response {
-        // Whose command it was is not kept with its answer.
         _ = try context.allowed(.read, on: nil)
         guard let id = Int(try context.parameters.require("command")), id > 0 else {
             throw Problem(.notFound, "commands have numbers")
+        }
+        let unknown = Problem(.notFound, "there is no command \(id)")
+        guard let run = try await office.store.run(ofCommand: id),
+            let record = try await office.store.run(run.rawValue)
+        else { throw unknown }
+        // Who may not look at the run is not told of its commands.
+        guard let principal = context.principal, principal.may(.read, on: record.service) else {
+            throw unknown
         }
         let reply = try await office.store.reply(to: id)
         return .json(
