@@ -204,9 +204,14 @@ struct DashboardRoutes {
         var logs: [StepID: Dashboard.StepLog] = [:]
         let plan = run.state.plan
         let steps = plan.phases.flatMap { phase -> [Step] in
-            if case .steps(let phase) = phase { phase.groups.flatMap(\.self) } else { [] }
+            switch phase {
+            case .steps(let phase): phase.groups.flatMap(\.self)
+            case .drain(let phase): phase.request.map { [$0] } ?? []
+            case .shift, .monitor: []
+            }
         }
-        for step in steps + plan.rollback.steps {
+        let later = plan.rollback.steps + plan.followUps.map(\.step) + (plan.retirement?.steps ?? [])
+        for step in steps + later {
             let name = step.id.rawValue.replacing("/", with: "-")
             guard let text = folders.log(of: name, in: run.record.id), !text.isEmpty else { continue }
             logs[step.id] = Dashboard.StepLog(
