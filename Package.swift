@@ -391,7 +391,8 @@ let package = Package(
             "RemoteHostsTests",
             of: [
                 "RemoteHosts", "SecureShell", "ChildProcesses", "Commands", "SafeFile", "DeployCore",
-                "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver", "HAProxyDriver",
+                "DeployOperations", "DeployPorts", "DeployEngine", "TrafficJudgement", "NginxDriver",
+                "HAProxyDriver",
                 "MetricSources", "DeployTestKit", "BalancerLab", "StepLab", "balancer-host-fixture",
                 "supervisor-fixture",
             ]

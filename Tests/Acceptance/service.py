@@ -4,12 +4,13 @@
 usage: service.py [CHECK ...] [--times N]      each check prints one line; the last line counts them.
 `kills` runs when it is named: N random SIGKILL or SIGSTOP (50) and N/5 restarts of PostgreSQL. SEED sets the instants.
 """
-import sqlite3
+import glob, re, sqlite3, urllib.parse
 from lab import *
 from postgres import Postgres
 
 BLUE, GREEN = {"blue": 1.0}, {"green": 1.0}
 TIMES = 50
+CONTAINED = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--kill-child", "--mount-proc"]
 if "--times" in sys.argv:
     at = sys.argv.index("--times")
     TIMES = int(sys.argv[at + 1])
@@ -24,9 +25,10 @@ Reply = collections.namedtuple("Reply", "status headers text")
 
 
 class Service:
-    """One `bgdeploy serve`; with `host` in a UTS namespace of its own, so that others cannot ask the kernel whether it lives."""
+    """One `bgdeploy serve`; with `host` in a UTS namespace of its own, so that others cannot ask the kernel whether it lives; `contained` in a PID namespace."""
 
-    def __init__(self, lab, name="one", host=None, playbooks=("bgdeploy.yml",), token=None, env=None):
+    def __init__(self, lab, name="one", host=None, playbooks=("bgdeploy.yml",), token=None, env=None, contained=False):
+        self.contained = contained
         self.lab, self.name, self.host, self.playbooks, self.token, self.env = lab, name, host, playbooks, token, env or {}
         self.port, self.log = free_port(), lab.dir / f"{name}.log"
         self.start()
@@ -35,6 +37,8 @@ class Service:
         argv = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--socket", str(self.lab.dir / f"{self.name}.sock"), *self.playbooks]
         if self.host:
             argv = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', self.host, *argv]
+        if self.contained:
+            argv = [*CONTAINED, *argv]
         env = dict(os.environ, BGDEPLOY_STATE=self.lab.state, NO_COLOR="1", **self.env)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(argv, env=env, cwd=self.lab.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -118,10 +122,11 @@ def token(lab, name, *more):
     return r.stdout.strip()
 
 
-def stream(service, run, after=None, seconds=30, until=lambda events: False):
+def stream(service, run, after=None, seconds=30, until=lambda events: False, token=None, cookie=None):
     """What Server-Sent Events bring: [(id, event, data)]; read until the stream or `until` ends."""
     c, got, block = http.client.HTTPConnection("127.0.0.1", service.port, timeout=seconds), [], {}
-    c.request("GET", f"/v1/runs/{run}/events", headers={"Authorization": f"Bearer {service.token}", "Accept": "text/event-stream",
+    who = {"Cookie": cookie} if cookie else {"Authorization": f"Bearer {token or service.token}"}
+    c.request("GET", f"/v1/runs/{run}/events", headers={**who, "Accept": "text/event-stream",
                                                         **({} if after is None else {"Last-Event-ID": str(after)})})
     answer = c.getresponse()
     assert answer.status == 200 and answer.getheader("Content-Type").startswith("text/event-stream"), (answer.status, answer.getheaders())
@@ -411,6 +416,165 @@ def server_command_line():
         at("status", address=f"unix:{lab.dir}/one.sock", token="", words=("app",))
 
 
+def a_stream_ends_with_its_token():
+    """Who follows a run is cut off within seconds when the token is revoked or over, and a browser when it logs out; others follow on."""
+    with Lab() as lab:
+        lab.playbook([lab.haproxy()], canary())
+        s = Service(lab, token=token(lab, "root", "--scope", "admin"))
+        run = s.run("v2.5.0")["run"]
+        s.until(split_is(25))
+        page = {"Origin": f"http://127.0.0.1:{s.port}", "Content-Type": "application/x-www-form-urlencoded"}
+
+        def post(path, cookie, **fields):
+            c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=20)
+            c.request("POST", path, urllib.parse.urlencode(fields), {**page, **({"Cookie": cookie} if cookie else {})})
+            answer = c.getresponse()
+            return answer, answer.read().decode()
+        anna = token(lab, "anna", "--scope", "read")
+        browser = token(lab, "bob", "--scope", "read")
+        cookie = post("/login", None, token=browser)[0].getheader("Set-Cookie").split(";")[0]
+        ended = {}
+
+        def follow(name, **who):
+            start = time.monotonic()
+            try:
+                got = stream(s, run, seconds=40, **who)
+            except TimeoutError:
+                return
+            ended[name] = (time.monotonic() - start, got[-1][1])
+        short = token(lab, "short", "--scope", "read", "--expires", "6s")
+        threads = [threading.Thread(target=follow, args=(name,), kwargs=who, daemon=True) for name, who in
+                   (("root", {}), ("anna", {"token": anna}), ("short", {"token": short}), ("bob", {"token": "", "cookie": cookie}))]
+        [t.start() for t in threads]
+        assert eventually(lambda: "bgdeploy_followers 4" in s.ask("GET", "/metrics").text, 5), "four follow"
+        assert eventually(lambda: "short" in ended, 20), "the token that is over is let follow on"
+        assert ended["short"][0] < 15 and ended["short"][1] == "entry", ended
+        time.sleep(3)
+        assert set(ended) == {"short"}, f"others were cut off too: {ended}"
+        number = next(t["id"] for t in s.get("/v1/tokens")["tokens"] if t["name"] == "anna")
+        start = time.monotonic()
+        assert s.ask("DELETE", f"/v1/tokens/{number}").status == 200
+        assert eventually(lambda: "anna" in ended, 15), "the revoked token is let follow on"
+        took = time.monotonic() - start
+        problem(s.ask("GET", f"/v1/runs/{run}/events", token=anna, Accept="text/event-stream"), 401)
+        form = http.client.HTTPConnection("127.0.0.1", s.port, timeout=20)
+        form.request("GET", "/", headers={"Cookie": cookie})
+        csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', form.getresponse().read().decode())[1]
+        assert post("/logout", cookie, csrf=csrf)[0].status == 303
+        assert eventually(lambda: "bob" in ended, 15), "who has logged out is let follow on"
+        assert "root" not in ended, ended
+        s.command(run, "abort")
+        assert eventually(lambda: "root" in ended, 20) and ended["root"][1] == "end", ended
+        return f"{took:.1f} s after it was revoked"
+
+
+def retired_and_pushed_through_a_window_from_elsewhere():
+    """`retire` and `--override-window` at the service: what they do, what they refuse, and who did it."""
+    with Lab() as lab, tempfile.TemporaryDirectory() as elsewhere:
+        lb, marker, year = lab.haproxy(), lab.dir / "stopped", time.gmtime().tm_year
+        lab.playbook([lb], {"monitor": {"for": "1s"}, "validate": [{"window": {"freeze": [f"{year}-01-01..{year + 1}-12-31"], "then": "stop"}}],
+                            "afterwards": [{"retire": {"after": "7d", "do": [{"run": ["touch", str(marker)]}]}}]})
+        s = Service(lab, token=token(lab, "root", "--scope", "admin"))
+        env = {**{k: v for k, v in os.environ.items() if not k.startswith("BGDEPLOY_")}, "BGDEPLOY_SERVER": f"http://127.0.0.1:{s.port}", "BGDEPLOY_TOKEN": s.token, "NO_COLOR": "1"}
+
+        def at(*args, code=0, words=()):
+            r = subprocess.run([binary(), *args], env=env, cwd=elsewhere, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            assert r.returncode == code, f"{' '.join(args)}: exit {r.returncode}, expected {code}: {r.stdout[-600:]} {r.stderr[-600:]}"
+            for word in words:
+                assert word in r.stdout + r.stderr, f"{' '.join(args)}: no {word!r} in {r.stdout[-600:]} {r.stderr[-600:]}"
+        at("run", "v2.5.0", "--yes", code=1)
+        at("run", "v2.5.0", "--yes", "--override-window", code=64, words=("--reason",))
+        at("run", "v2.5.0", "--yes", "--override-window", "--reason", "the fix of ticket 9")
+        assert lab.shares(lb, 40) == GREEN
+        run = s.get("/v1/runs")["runs"][0]["run"]
+        journal = s.ask("GET", f"/v1/runs/{run}/journal").text
+        assert "the fix of ticket 9" in journal and "root (token" in journal, journal[:900]
+        at("retire", "--yes", code=77, words=("--now", "kept"))
+        assert not marker.exists()
+        at("retire", "--now", "--yes", "--reason", "we are sure", words=("we are sure",))
+        assert marker.exists() and s.state()["retiredAt"], s.state()
+        at("retire", "--now", "--yes", code=77, words=("out of service",))
+        assert lab.shares(lb, 40) == GREEN and os.listdir(elsewhere) == []
+
+
+def many_are_looked_at_side_by_side():
+    """Balancers that hang keep nobody waiting one after the other: all services at once, a deadline for each, and nothing is asked twice in a moment."""
+    with Lab() as lab:
+        lb = lab.haproxy()
+        lab.playbook([lb], canary())
+        doors, books = [], ["bgdeploy.yml"]
+        for number in range(5):
+            door = socket.socket(socket.AF_UNIX)
+            door.bind(str(lab.dir / f"hung{number}"))
+            door.listen(64)
+            doors.append(door)
+            books.append(lab.playbook([{**lb, "socket": lab.dir / f"hung{number}"}], {"service": f"hung{number}"}, name=f"hung{number}.yml").name)
+        s = Service(lab, playbooks=books, token=token(lab, "root", "--scope", "admin"))
+        figures = []
+        for path in ("/v1/services", "/metrics", "/v1/services"):
+            start = time.monotonic()
+            r = s.ask("GET", path)
+            figures.append(time.monotonic() - start)
+            assert r.status == 200 and figures[-1] < 10, f"{path}: {r.status} after {figures[-1]:.1f} s"
+        listed = {x["service"]: x for x in json.loads(r.text)["services"]}
+        assert len(listed) == 6 and listed["app"]["split"] == {"blue": 100, "green": 0} and all(x["seenAt"].endswith("Z") for x in listed.values()), listed
+        start = time.monotonic()
+        again = {x["service"]: x["seenAt"] for x in s.get("/v1/services")["services"]}
+        took = time.monotonic() - start
+        assert took < 1 and all(again[name] == x["seenAt"] for name, x in listed.items() if name != "app"), f"those that hang were asked again at once, {took:.1f} s after {figures}"
+        assert eventually(lambda: {x["service"]: x for x in s.get("/v1/services")["services"]}["app"]["seenAt"] > listed["app"]["seenAt"], 20)
+        return ", ".join(f"{f:.1f} s" for f in figures) + f", {took:.2f} s"
+
+
+def tokens_are_in_the_journal():
+    """Who made and revoked a token is in the hash chain, for admins alone and beside the runs; the token is not."""
+    with Lab() as lab:
+        lab.playbook([lab.haproxy()], canary())
+        root = token(lab, "root", "--scope", "admin")
+        s = Service(lab, token=root)
+        eve = json.loads(s.ask("POST", "/v1/tokens", {"name": "eve", "scopes": ["deploy"], "services": ["app"]}).text)
+        reads = token(lab, "bob", "--scope", "read")
+        assert lab.command("token", "revoke", eve["id"]).returncode == 0
+        r = lab.command("events", "TOKENS")
+        lines = [line for line in r.stdout.splitlines() if "token " in line]
+        assert r.returncode == 0 and len(lines) == 4, r.stdout + r.stderr
+        assert "root: admin on every service" in lines[0] and f"token {eve['id']} made by root (token" in lines[1] and "eve: deploy on app until" in lines[1], lines
+        assert f"token {eve['id']} of eve revoked by" in lines[3], lines
+        told = s.ask("GET", "/v1/runs/TOKENS/journal").text
+        assert '"services":"app"' in told and not any(secret in told + r.stdout for secret in (root, reads, eve["token"])), told
+        problem(s.ask("GET", "/v1/runs/TOKENS/journal", token=reads), 403, 77)
+        assert s.get("/v1/runs")["runs"] == [] and "no run yet" in lab.command("history", "--all").stdout
+        audit = s.get("/v1/audit")
+        assert audit["whole"] and audit["entries"] == 5, audit
+        with contextlib.closing(sqlite3.connect(lab.dir / "state.db")) as state:
+            state.execute("update events set event = replace(event, 'eve', 'ann')")
+            state.commit()
+        assert lab.command("audit", "verify").returncode == 1
+
+
+def small_print():
+    """HEAD, what is not there, what is logged, and how long a queue may get."""
+    with Lab() as lab:
+        lab.playbook([lab.haproxy()], canary())
+        s = Service(lab, token=token(lab, "root", "--scope", "admin"))
+        for path in ("/livez", "/v1/services", "/v1/services/app", "/v1/nothing"):
+            get, head = s.ask("GET", path), s.ask("HEAD", path)
+            assert (head.status, head.text) == (get.status, ""), f"HEAD {path}: {head}"
+        problem(s.ask("GET", "/v1/commands/17"), 404)
+        run = s.run("v2.5.0")["run"]
+        problem(s.ask("POST", "/v1/services/app/runs", {"version": "v2.6.0"}), 409, 75)
+        for number in range(100):
+            s.run(f"v3.{number}", queue=True, code=202)
+        told = problem(s.ask("POST", "/v1/services/app/runs", {"version": "v4", "queue": True}), 503, 69)
+        assert "100 runs wait" in told, told
+        lines = [json.loads(line) for line in s.log.read_text().splitlines() if line.startswith("{")]
+        assert not [x for x in lines if x["level"] == "error"], lines
+        assert len([x for x in lines if "listening" in x["message"]]) == 2, "one line for the address, one for the socket"
+        for waiting in s.get("/v1/services/app/queue")["queue"]:
+            assert s.ask("DELETE", f"/v1/services/{waiting['queued'].replace('/', '/queue/')}").status == 200
+        s.command(run, "abort")
+
+
 # -- one that ends and begins again ------------------------------------------------------------------------------------------
 
 def restart_loses_nothing():
@@ -504,6 +668,29 @@ def an_open_gate_outlives_its_process():
         assert s.state()["state"] == "paused" and s.state()["split"]["green"] == 25, s.state()
         assert s.command(run, "proceed") is None and s.command(run, "promote", full=True) is None
         assert s.until_ended(run) == "succeeded" and lab.shares(lb, 40) == GREEN
+
+
+def one_in_a_container_is_judged_by_its_time():
+    """Two on one journal and one host, one of them in a PID namespace: its number is another process's here, so only its lease's time counts."""
+    if subprocess.run([*CONTAINED, "true"], capture_output=True).returncode != 0:
+        return "left out: no PID namespaces here"
+    with Lab() as lab:
+        lb = lab.haproxy()
+        lab.playbook([lb], canary())
+        root = token(lab, "root", "--scope", "admin")
+        inside, outside = Service(lab, "inside", token=root, contained=True), Service(lab, "outside", token=root)
+        run = inside.run("v2.5.0")["run"]
+        inside.until(split_is(25))
+        before = fence(lab)
+        time.sleep(6)
+        assert fence(lab) == before, "it was taken from a process that lives"
+        assert outside.state()["state"] in ("running", "waiting"), outside.state()["state"]
+        inside.end(signal.SIGKILL)
+        start = time.monotonic()
+        assert eventually(lambda: fence(lab) > before, 40), outside.log.read_text()[-900:]
+        took = time.monotonic() - start
+        assert outside.command(run, "promote", full=True) is None and outside.until_ended(run) == "succeeded" and lab.shares(lb, 40) == GREEN
+        return f"taken over {took:.1f} s after it was killed"
 
 
 # -- two on one PostgreSQL ---------------------------------------------------------------------------------------------------
@@ -795,6 +982,7 @@ def schemathesis():
 
 
 if __name__ == "__main__":
-    checks = [api_end_to_end, the_reason_of_a_run_is_kept, the_log_of_a_step_is_masked, what_is_refused, a_queue_is_worked_off_in_order, server_command_line, restart_loses_nothing,
-              a_long_hold_outlives_many_restarts, asked_again_after_it_died_before_answering, an_open_gate_outlives_its_process, two_orchestrators_on_postgresql, two_work_off_one_queue, postgresql_restarts, state_copy, schemathesis]
+    checks = [api_end_to_end, the_reason_of_a_run_is_kept, the_log_of_a_step_is_masked, what_is_refused, a_queue_is_worked_off_in_order, server_command_line, a_stream_ends_with_its_token,
+              retired_and_pushed_through_a_window_from_elsewhere, many_are_looked_at_side_by_side, tokens_are_in_the_journal, small_print, restart_loses_nothing,
+              a_long_hold_outlives_many_restarts, asked_again_after_it_died_before_answering, an_open_gate_outlives_its_process, one_in_a_container_is_judged_by_its_time, two_orchestrators_on_postgresql, two_work_off_one_queue, postgresql_restarts, state_copy, schemathesis]
     main(checks + ([kills] if "kills" in sys.argv else []))

@@ -204,21 +204,29 @@ struct RemoteServerTests {
             }
         }
         defer { server.stop() }
-        let order = RemoteDesk.Order(version: "v2.5.0", strategy: nil, key: "job-17")
-        #expect(try await desk(server).begin(order, of: "mina") == Script.run)
+        #expect(try await desk(server).begin(Self.order, of: "mina") == Script.run)
         let orders = server.requests("POST", "/v1/services/mina/runs")
         #expect(orders.count == 4)
         #expect(Set(orders.map { $0.headers["idempotency-key"] }) == ["job-17"])
         #expect(server.model.begun == ["job-17": 1])
     }
 
+    private static let order = RemoteDesk.Order(
+        version: "v2.5.0",
+        strategy: nil,
+        reason: nil,
+        overridesWindows: false,
+        key: "job-17"
+    )
+
     @Test func `a service that is held is not asked again`() async throws {
         let server = try ContractServer()
         defer { server.stop() }
         server.model.change { $0.refusal = "mina is held by `run v2.4.1` of ana" }
-        let order = RemoteDesk.Order(version: "v2.5.0", strategy: nil, key: "job-17")
         let failure = try #require(
-            await #expect(throws: CommandFailure.self) { try await desk(server).begin(order, of: "mina") }
+            await #expect(throws: CommandFailure.self) {
+                try await desk(server).begin(Self.order, of: "mina")
+            }
         )
         #expect(failure.status == .held)
         #expect(failure.message.hasPrefix("mina is held by `run v2.4.1` of ana\n"))

@@ -127,6 +127,23 @@ final class ParsedPage: NSObject, XMLParserDelegate {
         }
     }
 
+    @Test func `a form that was refused keeps what was typed`() throws {
+        let entry = Dashboard.ServiceEntry(
+            name: "mina",
+            status: .success(Story.hold.status()),
+            lastRelease: nil
+        )
+        let typed = ["version": "v9", "strategy": "sideways", "reason": "\"why\" <b>", "queue": "true"]
+        let page = Dashboard.ServicePage(service: entry, runs: [], problem: "no such strategy", typed: typed)
+        let visitor = Visitor.with([.deploy])
+        let inputs = ParsedPage(Dashboard.service(page, visitor: visitor, now: Self.now)).all("input")
+        for (name, value) in typed {
+            let input = try #require(inputs.first { $0.attributes["id"] == "field-\(name)" })
+            #expect(input.attributes["value"] == value, "\(name)")
+            #expect((input.attributes["checked"] != nil) == (name == "queue"))
+        }
+    }
+
     @Test func `every form that changes something is posted with the visitor's proof`() {
         for (name, text) in Self.all() where name != "login" {
             let page = ParsedPage(text)

@@ -26,6 +26,7 @@ struct RouteTests {
         let lab = AccessLab()
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         let router: Router<ServerContext>
+        let store: any StateStore
         let run: RunID
 
         init() async throws {
@@ -33,7 +34,7 @@ struct RouteTests {
             let file = folder.appending(path: "shop.yml")
             try Data(RouteTests.playbook.utf8).write(to: file)
             let state = try StateLocation("sqlite:\(folder.path)/s.db", environment: [:], isRoot: false)
-            let store = try await state.open()
+            store = try await state.open()
             let desk = Desk(actor: Actor("test"), environment: [:], state: state, clock: lab.clock)
             let directory = try ServiceDirectory(paths: [file.path], clock: lab.clock)
             let logger = Logger(label: "routes") { _ in SwiftLogNoOpLogHandler() }
@@ -115,7 +116,7 @@ struct RouteTests {
         let shop = try await Shop()
         defer { try? FileManager.default.removeItem(at: shop.folder) }
         let served = Set(
-            shop.router.routes.filter { $0.path.description.hasPrefix("/v1") }.map {
+            shop.router.routes.filter { $0.method != .head && $0.path.description.hasPrefix("/v1") }.map {
                 "\($0.method.rawValue) \($0.path.description)"
             }
         )
@@ -125,6 +126,73 @@ struct RouteTests {
             }
         )
         #expect(served == described)
+    }
+
+    @Test func `HEAD is answered as GET is, without a body`() async throws {
+        let shop = try await Shop()
+        defer { try? FileManager.default.removeItem(at: shop.folder) }
+        let token = try await shop.lab.token()
+        let run = shop.run
+        try await shop.lab.serve(at: nil, shop.router) { caller in
+            let tool = caller.bearing(token)
+            for path in [
+                "/livez", "/metrics", "/v1/services", "/v1/runs/\(run)", "/v1/runs/none",
+                "/assets/dashboard.css",
+            ] {
+                let (whole, head) = (try await tool.get(path), try await tool.send("HEAD", path))
+                #expect(head.status == whole.status && head.text.isEmpty, "\(path): \(head.status)")
+                #expect(head.header("Content-Type") == whole.header("Content-Type"), "\(path)")
+                #expect(head.header("Content-Length") != nil)
+            }
+            #expect(try await caller.send("HEAD", "/v1/services").status == 401)
+        }
+    }
+
+    @Test func `a command that nobody sent is not there, nor one to a run that is not to be seen`()
+        async throws
+    {
+        let shop = try await Shop()
+        defer { try? FileManager.default.removeItem(at: shop.folder) }
+        let posted = PostedCommand(
+            command: .pause,
+            by: Actor("ana"),
+            reason: nil,
+            at: Timestamp(milliseconds: 1)
+        )
+        let number = try await shop.store.post(posted, to: shop.run)
+        let (all, other) = (
+            try await shop.lab.token(), try await shop.lab.token("eve", [.read], services: ["other"])
+        )
+        try await shop.lab.serve(at: nil, shop.router) { caller in
+            let known = try await caller.bearing(all).get("/v1/commands/\(number)")
+            #expect(known.status == 200 && known.text.contains("false"))
+            for (token, number) in [(all, number + 1), (all, Int.max), (other, number)] {
+                let answer = try await caller.bearing(token).get("/v1/commands/\(number)")
+                #expect(answer.status == 404 && answer.header("Content-Type") == "application/problem+json")
+            }
+        }
+    }
+
+    @Test func `a queue that is full says so`() async throws {
+        let shop = try await Shop()
+        defer { try? FileManager.default.removeItem(at: shop.folder) }
+        let queue = RunQueue(shop.store)
+        func add(_ number: Int, _ service: String = "shop") async throws {
+            let run = QueuedRun(
+                service: service,
+                version: try #require(Version(rawValue: "v\(number)")),
+                strategy: nil,
+                by: Actor("ana"),
+                reason: nil,
+                at: Timestamp(milliseconds: 1)
+            )
+            _ = try await queue.add(run, as: .new(at: Timestamp(milliseconds: Int64(number))))
+        }
+        for number in 1...RunQueue.limit { try await add(number) }
+        let failure = try #require(await #expect(throws: CommandFailure.self) { try await add(0) })
+        #expect(Problem(failure).status == .serviceUnavailable && failure.message.contains("100 runs wait"))
+        try await add(0, "other")
+        #expect(try await queue.runs(of: "shop").count == RunQueue.limit)
     }
 
     @Test func `who may not look at a run is not told whose it is`() async throws {

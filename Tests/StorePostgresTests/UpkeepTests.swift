@@ -2,7 +2,7 @@ import DeployCore
 import DeployPorts
 import Foundation
 import ServiceLab
-import StorePostgres
+@testable import StorePostgres
 import Testing
 
 @testable import StoreLab
@@ -19,6 +19,25 @@ import Testing
         }
         #expect(try await lab.value("SELECT count(*) FROM bgdeploy.chain") == "1")
         #expect(try await lab.value("SELECT count(*) FROM bgdeploy.leases") == "8")
+    }
+
+    @Test func `what is remembered of runs does not grow with their number`() async throws {
+        let lab = try await PostgresLab()
+        let store = try await lab.store()
+        let lease = try await Sample.lease(store)
+        for number in 0..<(PostgresRunStore.memoryLimit + 20) {
+            try await Sample.run("RUN\(number)", entries: 1, in: store, under: lease)
+        }
+        #expect(store.memories.withLock { $0.count } <= PostgresRunStore.memoryLimit)
+        for number in [0, 5] {
+            let entry = try await store.append(
+                Sample.succeeded(1),
+                effects: [],
+                to: RunID(rawValue: "RUN\(number)"),
+                lease: lease
+            )
+            #expect(entry.sequence == 2)
+        }
     }
 
     @Test func `a later version's journal is not touched`() async throws {

@@ -20,7 +20,8 @@ enum GoldenCases {
         "name preflight", "name prepare", "name migrate", "name warm_up", "name validate", "name rollback",
         "name afterwards",
         "step action", "step approval", "step wait", "step window", "step inspectBalancers", "step retire",
-        "plan retirement", "plan window override",
+        "plan retirement", "plan window override", "plan started by", "plan reason", "plan epoch",
+        "approval four eyes",
         "failure stop", "failure continue",
     ]
 
@@ -101,6 +102,9 @@ enum GoldenCases {
         for step in others + (plan.retirement?.steps ?? []) { names.formUnion(used(by: step)) }
         if plan.retirement != nil { names.insert("plan retirement") }
         if plan.windowOverride != nil { names.insert("plan window override") }
+        if plan.startedBy != nil { names.insert("plan started by") }
+        if plan.reason != nil { names.insert("plan reason") }
+        if plan.epoch != nil { names.insert("plan epoch") }
         return names
     }
 
@@ -141,7 +145,8 @@ enum GoldenCases {
             case .retire: "step retire"
             case .inspectBalancers: "step inspectBalancers"
             }
-        return [kind, name(of: step.onFailure)]
+        let isOfOthers = if case .approval(_, .some) = step.kind { true } else { false }
+        return Set([kind, name(of: step.onFailure)] + (isOfOthers ? ["approval four eyes"] : []))
     }
 
     private static func name(of failure: Step.OnFailure) -> String {

@@ -45,6 +45,16 @@ import Testing
         #expect(!me.host.isEmpty && !me.boot.isEmpty && me.startTicks > 0)
     }
 
+    @Test func `a process of another PID namespace is unknown, whatever its number and its boot`() {
+        let me = Sample.holder()
+        #expect(me.namespace?.hasPrefix("pid:[") == true)
+        let strange = me.with(namespace: "pid:[1]")
+        #expect(ProcessIdentity.isAlive(strange) == nil)
+        #expect(ProcessIdentity.isAlive(strange.with(process: 1 << 30)) == nil)
+        #expect(ProcessIdentity.isAlive(strange.with(boot: "another")) == nil)
+        #expect(ProcessIdentity.isAlive(me.with(namespace: .some(nil))) == true)
+    }
+
     @Test func `a process that has ended is dead also while it waits to be reaped`() throws {
         var process = pid_t()
         var words: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
@@ -70,13 +80,15 @@ extension LeaseHolder {
         host: String? = nil,
         boot: String? = nil,
         process: Int? = nil,
-        startTicks: Int? = nil
+        startTicks: Int? = nil,
+        namespace: String?? = .none
     ) -> LeaseHolder {
         LeaseHolder(
             host: host ?? self.host,
             boot: boot ?? self.boot,
             process: process ?? self.process,
             startTicks: startTicks ?? self.startTicks,
+            namespace: namespace ?? self.namespace,
             actor: actor,
             purpose: purpose
         )

@@ -116,12 +116,15 @@ package struct HandSetSplit {
 }
 
 extension Desk {
-    /// Does `work` while holding the service's lease, with a token above every mark.
+    /// Does `work` while holding the service's lease, renewed meanwhile, with a token above every mark.
+    ///
+    /// `.held` when somebody else took it meanwhile, `.unavailable` after 2 minutes: what became of the traffic is
+    /// not known then.
     package func holding<Value: Sendable>(
         _ service: Service,
         _ store: any RunStore,
         _ purpose: String,
-        _ work: (Lease, FencingToken) async throws(CommandFailure) -> Value
+        _ work: @escaping @Sendable (Lease, FencingToken) async throws(CommandFailure) -> Value
     ) async throws(CommandFailure) -> Value {
         let mark = await service.fleet.highestMark()
         let lease: Lease
@@ -136,11 +139,19 @@ extension Desk {
         } catch {
             throw CommandFailure(error)
         }
+        let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
         let result: Result<Value, CommandFailure>
         do throws(CommandFailure) {
-            result = .success(
-                try await work(lease, FencingToken(epoch: mark.token.epoch, counter: lease.fence))
-            )
+            let value = try await lease.kept(in: store, clock) { () async throws(CommandFailure) in
+                try await work(lease, token)
+            } failing: { loss in
+                let see = "what became of the traffic is not known: bgdeploy traffic show"
+                return switch loss {
+                case .lost: CommandFailure(.held, "another process has taken \(service.name) over; \(see)")
+                case .tooLong: CommandFailure(.unavailable, "not done within \(Lease.workLimit); \(see)")
+                }
+            }
+            result = .success(value)
         } catch {
             result = .failure(error)
         }

@@ -50,24 +50,22 @@ package struct RunSession: Sendable {
             mark.token.counter,
             .onlyIfFree
         )
-        do throws(CommandFailure) {
+        let (frozen, run, surroundings) = try await preparing(lease) {
+            () async throws(CommandFailure) -> (FrozenPlan, RunID, RunSurroundings) in
             // Another process may have begun a run, and left it, until the lease was ours.
             try await refuseIfUnsettled(service)
             let frozen = try await freeze(version, of: service, strategy: order.strategy)
             let run = order.identity ?? .new(at: clock.now())
-            let surroundings = try await surroundings(service, frozen, run: run)
-            let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
-            var begun = frozen.plan
-            begun.epoch = mark.token.epoch
-            begun.windowOverride = order.override(by: desk.actor)
-            begun.reason = order.reason
-            let plan = begun
-            return await notices.accompanying(run, service.playbook, frozen, observer) {
-                await orchestrator.start(plan, playbook: service.playbook.text, stops: stops)
-            }
-        } catch {
-            try? await store.release(lease)
-            throw error
+            return (frozen, run, try await self.surroundings(service, frozen, run: run))
+        }
+        let orchestrator = Orchestrator(surroundings, run: run, lease: lease, epoch: mark.token.epoch)
+        var begun = frozen.plan
+        begun.epoch = mark.token.epoch
+        begun.windowOverride = order.override(by: desk.actor)
+        begun.reason = order.reason
+        let plan = begun
+        return await notices.accompanying(run, service.playbook, frozen, observer) {
+            await orchestrator.start(plan, playbook: service.playbook.text, stops: stops)
         }
     }
 
@@ -135,24 +133,23 @@ package struct RunSession: Sendable {
         let mark = await service.fleet.highestMark()
         let purpose = "\(command.map { $0.command.word } ?? "resume") \(recorded.record.version)"
         let lease = try await acquire(service.name, purpose: purpose, mark.token.counter, takeover)
-        // What others wrote until the lease was ours.
-        let now = try await releasing(lease) { () async throws(CommandFailure) in
-            try await RunHistory(store: store, service: service.name).run(recorded.record.id.rawValue)
-        }
         let token = FencingToken(epoch: mark.token.epoch, counter: lease.fence)
-        try await releasing(lease) { () async throws(CommandFailure) in try await fence(service, token) }
-        let (order, surroundings) = try await releasing(lease) { () async throws(CommandFailure) in
-            let order = command == nil ? try await orders(mark, now.state, service) : command
-            return (
-                order,
-                try await self.surroundings(
-                    service,
-                    frozen,
-                    run: recorded.record.id,
-                    earlier: now.notes,
-                    isWayBack: order?.command.isWayBack == true
-                )
+        let (now, order, surroundings) = try await preparing(lease) {
+            () async throws(CommandFailure) -> (RecordedRun, PostedCommand?, RunSurroundings) in
+            // What others wrote until the lease was ours.
+            let now = try await RunHistory(store: store, service: service.name).run(
+                recorded.record.id.rawValue
             )
+            try await fence(service, token)
+            let order = command == nil ? try await orders(mark, now.state, service) : command
+            let surroundings = try await self.surroundings(
+                service,
+                frozen,
+                run: recorded.record.id,
+                earlier: now.notes,
+                isWayBack: order?.command.isWayBack == true
+            )
+            return (now, order, surroundings)
         }
         let orchestrator = Orchestrator(
             surroundings,
@@ -232,13 +229,27 @@ package struct RunSession: Sendable {
 
     // MARK: parts
 
-    /// Does `work`, and gives the lease back when it fails.
-    private func releasing<Value>(
+    /// Does `work` while the lease is renewed, and gives the lease back when it fails.
+    ///
+    /// `.held` when somebody else took it meanwhile: the run is theirs.
+    private func preparing<Value: Sendable>(
         _ lease: Lease,
-        _ work: () async throws(CommandFailure) -> Value
+        _ work: @escaping @Sendable () async throws(CommandFailure) -> Value
     ) async throws(CommandFailure) -> Value {
         do throws(CommandFailure) {
-            return try await work()
+            return try await lease.kept(in: store, clock, work) { loss in
+                switch loss {
+                case .lost: CommandFailure(.held, "another process has taken \(lease.service) over")
+                case .tooLong:
+                    CommandFailure(
+                        .unavailable,
+                        """
+                        what the run needs was not there within \(Lease.workLimit); the traffic was not changed
+                        `bgdeploy check --live` says which balancer does not answer
+                        """
+                    )
+                }
+            }
         } catch {
             try? await store.release(lease)
             throw error

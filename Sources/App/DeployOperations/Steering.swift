@@ -1,7 +1,6 @@
 package import DeployCore
 import DeployEngine
 package import DeployPorts
-import JournalFormat
 
 /// Sends a command to the process that drives a run.
 package struct Steering {
@@ -34,7 +33,7 @@ package struct Steering {
         )
         do throws(RunStoreError) {
             let lease = try await store.lease(on: recorded.record.service)
-            let isHeld = lease.map { ProcessIdentity.isAlive($0.holder) != false } ?? false
+            let isHeld = lease?.mayAnswer(at: desk.clock.now()) ?? false
             guard isHeld || !onlyIfHeld else { return false }
             let id = try await store.post(posted, to: recorded.record.id)
             guard isHeld else { return false }

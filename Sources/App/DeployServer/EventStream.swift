@@ -7,10 +7,14 @@ import NIOCore
 import ServiceLifecycle
 
 /// A run's journal as Server-Sent Events: `entry` with the sequence number as its id, `end` when the run has settled.
+///
+/// It ends without `end` within seconds when the token or the session of who follows is over.
 struct EventStream: Sendable {
     let run: RecordedRun
     let after: Int
     let office: Office
+    /// Whether who follows may still do so; asked every 2 s.
+    let isAllowed: @Sendable () async -> Bool
 
     var response: Response {
         Response(
@@ -35,6 +39,9 @@ struct EventStream: Sendable {
         // What was written while the stream was being opened.
         var late = try await office.store.entries(of: run.record.id, after: fold.lastEvent)
         for try await entries in new.cancelOnGracefulShutdown() {
+            if entries.isEmpty, await !isAllowed() {
+                return try await writer.write(ByteBuffer(string: ": the token or the session is over\n\n"))
+            }
             text = entries.isEmpty ? ": still here\n\n" : ""
             for entry in late + entries where entry.sequence > fold.lastEvent { append(entry, &fold, &text) }
             late = []

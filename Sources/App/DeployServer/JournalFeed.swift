@@ -16,8 +16,11 @@ package final class JournalFeed: Sendable {
     private let clock: any Timekeeper
     private let followers = Mutex<(next: Int, all: [Int: Follower])>((0, [:]))
 
-    /// As often every follower gets an empty list, so that a dead connection is noticed.
-    private static let pace = Span.seconds(15)
+    /// As often every follower gets an empty list, so that a dead connection is noticed, and a token that is over.
+    private static let pace = Span.seconds(2)
+
+    /// At every eighth of them the journal is looked at, whether or not somebody told of a change.
+    private static let look = 8
 
     /// As many lists wait for a follower.
     private static let patience = 256
@@ -30,7 +33,7 @@ package final class JournalFeed: Sendable {
     /// How many follow a run now.
     package var count: Int { followers.withLock { $0.all.count } }
 
-    /// The entries after `sequence`, as they come, and an empty list every 15 s; ends with the task that reads it.
+    /// The entries after `sequence`, as they come, and an empty list every 2 s; ends with the task that reads it.
     package func entries(of run: RunID, after sequence: Int) -> Entries {
         // Who does not read loses the connection, and comes again with what it has.
         let (stream, continuation) = Entries.makeStream(bufferingPolicy: .bufferingOldest(Self.patience))
@@ -57,10 +60,10 @@ package final class JournalFeed: Sendable {
                     }
                 }
             }
-            while !Task.isCancelled {
+            for sign in 0... where !Task.isCancelled {
                 giveSigns()
                 // A change may have been missed while the store was away.
-                await deliver(nil)
+                if sign.isMultiple(of: Self.look) { await deliver(nil) }
                 do { try await clock.sleep(for: Self.pace) } catch { break }
             }
             group.cancelAll()

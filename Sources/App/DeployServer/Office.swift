@@ -12,6 +12,7 @@ package struct Office: Sendable {
     package let store: any StateStore
     package let hub: RunHub
     package let feed: JournalFeed
+    let board: StatusBoard
     /// Of the process; a request acts in the name of who asks.
     package let desk: Desk
 
@@ -19,6 +20,7 @@ package struct Office: Sendable {
     package init(directory: ServiceDirectory, store: any StateStore, desk: Desk, logger: Logger) {
         self.directory = directory
         self.store = store
+        board = StatusBoard(store: store, clock: desk.clock)
         self.desk = desk
         hub = RunHub()
         feed = JournalFeed(store: store, clock: desk.clock)
@@ -56,6 +58,15 @@ package struct Office: Sendable {
         _ context: ServerContext,
         _ scope: Scope
     ) async throws -> (principal: Principal, run: RecordedRun) {
+        let (principal, record) = try await record(context, scope)
+        return (principal, try await RunHistory(store: store, service: record.service).recorded(record))
+    }
+
+    /// The same without its journal.
+    func record(
+        _ context: ServerContext,
+        _ scope: Scope
+    ) async throws -> (principal: Principal, record: RunRecord) {
         let identity = try context.parameters.require("run")
         let record = try await store.run(identity)
         guard let record else {
@@ -66,8 +77,7 @@ package struct Office: Sendable {
         if let principal = context.principal, !principal.may(.read, on: record.service) {
             throw Problem(.forbidden, "\(principal.name) may not look at this run")
         }
-        let principal = try context.allowed(scope, on: record.service)
-        return (principal, try await RunHistory(store: store, service: record.service).recorded(record))
+        return (try context.allowed(scope, on: record.service), record)
     }
 }
 
@@ -106,19 +116,6 @@ extension Response {
             headers: [.contentType: type],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text))
         )
-    }
-}
-
-extension RunStore {
-    /// Newest first, those older than the run `cursor`; all where that is `nil`.
-    func runs(
-        of service: String?,
-        before cursor: String?,
-        limit: Int
-    ) async throws(RunStoreError) -> [RunRecord] {
-        guard let cursor else { return try await runs(of: service, limit: limit) }
-        let all = try await runs(of: service, limit: .max)
-        return Array(all.drop { $0.id.rawValue != cursor }.dropFirst().prefix(limit))
     }
 }
 

@@ -78,7 +78,10 @@ package struct Server: Sendable {
         _ address: BindAddress,
         _ running: @escaping @Sendable (any Channel) -> Void
     ) -> some ServiceLifecycle.Service {
-        Application(
+        // That it listens is told by us, with the address that was asked for.
+        var logger = logger
+        logger.logLevel = .notice
+        return Application(
             router: router,
             server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(75))),
             configuration: ApplicationConfiguration(address: address, serverName: "bgdeploy"),
@@ -89,7 +92,7 @@ package struct Server: Sendable {
 
     /// Every route.
     func router() -> Router<ServerContext> {
-        let router = Router(context: ServerContext.self)
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         access.add(to: router)
         OperationsRoutes(office: office, version: version).add(to: router)
         ServiceRoutes(office: office, access: access).add(to: router)

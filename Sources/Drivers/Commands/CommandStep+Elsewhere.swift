@@ -47,6 +47,9 @@ extension CommandStep {
         return !SSHComplaint(process.outputTail(limit: 8192)).isBeforeStart
     }
 
+    /// What a host must have besides `sh`, for ``guardian``.
+    package static let toolsElsewhere = ["dd", "cat", "sleep", "setsid"]
+
     /// Says that status 255 is the command's own and not ssh's.
     private static let ownStatus = "bgdeploy: the command itself exited with status 255"
 

@@ -1,7 +1,7 @@
 import ChildProcesses
 import DeployCore
 package import DeployPorts
-import SecureShell
+package import SecureShell
 
 /// A step that is a command on this host or, over SSH, on another: `run` (an argument list) or `script` (a shell
 /// text).
@@ -24,7 +24,7 @@ package struct CommandStep: StepAction {
     /// The step's own variables.
     let variables: [Variable]
     /// `nil` for this one.
-    let host: SSHHost?
+    package let host: SSHHost?
     let folder: String
     let launcher: Launcher
 

@@ -68,6 +68,14 @@ extension PostgresRunStore {
         guard !rows.isEmpty else { throw .leaseLost }
     }
 
+    package func run(ofCommand id: Int) async throws(RunStoreError) -> RunID? {
+        let rows = try await reader.repeated(
+            "SELECT run FROM bgdeploy.commands WHERE id = $1::bigint",
+            ["\(id)"]
+        )
+        return try rows.first.map { row throws(RunStoreError) in RunID(rawValue: try row.text("run")) }
+    }
+
     package func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? {
         let rows = try await reader.repeated(
             "SELECT refusal FROM bgdeploy.commands WHERE id = $1::bigint AND answered",

@@ -18,6 +18,10 @@ extension PostgresRunStore {
         case written(sequence: Int)
         /// It was sent with this number, and nobody knows whether it was written.
         case doubt(Doubt)
+
+        var isDoubt: Bool {
+            if case .doubt = self { true } else { false }
+        }
     }
 
     struct Doubt: Hashable {
@@ -76,7 +80,7 @@ extension PostgresRunStore {
             if case .doubt(let doubt) = memory, doubt.draft == draft, doubt.sequence <= last,
                 let entry = try await written(draft, at: doubt.sequence)
             {
-                memories.withLock { $0[run] = .written(sequence: doubt.sequence) }
+                remember(.written(sequence: doubt.sequence), of: run)
                 return entry
             }
             let values =
@@ -122,6 +126,18 @@ extension PostgresRunStore {
 
     // MARK: writing
 
+    /// More runs than one process writes to at a time.
+    package static let memoryLimit = 100
+
+    /// A memory that is gone costs one question more; one in doubt is needed.
+    private func remember(_ memory: Memory, of run: RunID) {
+        memories.withLock { memories in
+            memories[run] = memory
+            guard memories.count > Self.memoryLimit else { return }
+            memories = memories.filter { $0.key == run || $0.value.isDoubt }
+        }
+    }
+
     /// `nil` when the statement found that it may not write.
     private func write(
         _ draft: Draft,
@@ -140,11 +156,11 @@ extension PostgresRunStore {
                 },
                 found: { () throws(RunStoreError) in try await self.written(draft, at: sequence) }
             )
-            if entry != nil { memories.withLock { $0[draft.run] = .written(sequence: sequence) } }
+            if entry != nil { remember(.written(sequence: sequence), of: draft.run) }
             return entry
         } catch {
             if case .unknown = error {
-                memories.withLock { $0[draft.run] = .doubt(Doubt(draft: draft, sequence: sequence)) }
+                remember(.doubt(Doubt(draft: draft, sequence: sequence)), of: draft.run)
             }
             throw problem.translated(error)
         }

@@ -4,13 +4,21 @@ import JournalFormat
 import SafeFile
 
 extension PostgresRunStore {
-    package func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
+    package func runs(
+        of service: String?,
+        before run: RunID?,
+        limit: Int
+    ) async throws(RunStoreError) -> [RunRecord] {
         // By position, not by time: a wall clock may have been set back.
         let rows = try await reader.repeated(
             """
-            \(Self.runColumns) WHERE NOT $1::boolean OR service = $2 ORDER BY position DESC LIMIT $3::bigint
+            \(Self.runColumns) WHERE (NOT $1::boolean OR service = $2)
+                AND (NOT $3::boolean OR position < (SELECT position FROM bgdeploy.runs WHERE id = $4))
+            ORDER BY position DESC LIMIT $5::bigint
             """,
-            ["\(service != nil)", service ?? "", "\(max(0, limit))"]
+            [
+                "\(service != nil)", service ?? "", "\(run != nil)", run?.rawValue ?? "", "\(max(0, limit))",
+            ]
         )
         return try rows.map(Self.runRecord)
     }

@@ -37,7 +37,7 @@ package final class PostgresRunStore: RunStore {
     let reader: PostgresConnection
     let writer: PostgresConnection
     let leases: PostgresConnection
-    /// What became of the last append to a run.
+    /// What became of the last append to a run; kept of runs that are written to now.
     let memories = Mutex<[RunID: Memory]>([:])
 
     /// Connects to the database of `url`, and makes the tables if there are none.

@@ -61,6 +61,13 @@ extension SQLiteRunStore {
         )
     }
 
+    package func run(ofCommand id: Int) async throws(RunStoreError) -> RunID? {
+        try await read { database in
+            let statement = try database.cachedStatement(sql: "SELECT run FROM commands WHERE id = ?")
+            return try Row.fetchOne(statement, arguments: [id]).map { RunID(rawValue: try $0.text("run")) }
+        }
+    }
+
     package func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? {
         try await read { database in
             let statement = try database.cachedStatement(

@@ -4,15 +4,28 @@ import GRDB
 import SafeFile
 
 extension SQLiteRunStore {
-    package func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
+    package func runs(
+        of service: String?,
+        before run: RunID?,
+        limit: Int
+    ) async throws(RunStoreError) -> [RunRecord] {
         try await read { database in
-            let filter = service == nil ? "" : "WHERE service = :service"
+            var filters: [String] = []
+            var arguments: StatementArguments = ["limit": max(0, limit)]
+            if let service {
+                filters.append("service = :service")
+                arguments += ["service": service]
+            }
+            if let run {
+                filters.append("position < (SELECT position FROM runs WHERE id = :run)")
+                arguments += ["run": run.rawValue]
+            }
+            let filter = filters.isEmpty ? "" : "WHERE \(filters.joined(separator: " AND "))"
             // By position, not by time: a wall clock may have been set back.
             return try Row.fetchAll(
                 database,
                 sql: "\(Self.records) \(filter) ORDER BY position DESC LIMIT :limit",
-                arguments: ["limit": max(0, limit)] as StatementArguments
-                    + (service.map { ["service": $0] } ?? [:])
+                arguments: arguments
             ).map(Self.record)
         }
     }

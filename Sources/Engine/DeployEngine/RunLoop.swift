@@ -33,7 +33,6 @@ struct RunLoop {
 
     /// After a signal, what is in flight has this long to be answered.
     static let stopGrace = Span.seconds(8)
-    private static let renewal = Span.seconds(5)
     private static let commandPoll = Span.milliseconds(100)
 
     init(_ orchestrator: Orchestrator, _ state: RunState) {
@@ -243,16 +242,9 @@ struct RunLoop {
     // MARK: side tasks
 
     private func keepLease(_ group: inout DiscardingTaskGroup) {
-        group.addTask { [surroundings, lease = orchestrator.lease, post] in
-            while !Task.isCancelled {
-                do { try await surroundings.clock.sleep(for: Self.renewal) } catch { return }
-                do throws(RunStoreError) {
-                    try await surroundings.store.renew(lease, at: surroundings.clock.now())
-                } catch {
-                    // A store that is away for a moment is not a lost lease: the fence decides at the next write.
-                    if error == .leaseLost { post.yield(.leaseLost) }
-                }
-            }
+        let keeper = LeaseKeeper(orchestrator.lease, in: surroundings.store, clock: surroundings.clock)
+        group.addTask { [post] in
+            if await keeper.keep() { post.yield(.leaseLost) }
         }
     }
 

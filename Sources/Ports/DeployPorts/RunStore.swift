@@ -31,8 +31,9 @@ public protocol RunStore: Sendable {
     /// The run's entries with a sequence number above `sequence`, in order.
     func entries(of run: RunID, after sequence: Int) async throws(RunStoreError) -> [JournalEntry]
 
-    /// Newest first.
-    func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord]
+    /// Newest first, `limit` at most: those older than `run`, which has to be there; from the newest on where that is
+    /// `nil`.
+    func runs(of service: String?, before run: RunID?, limit: Int) async throws(RunStoreError) -> [RunRecord]
     /// By whole identity or by a prefix that names one run; `nil` when there is none.
     func run(_ identity: String) async throws(RunStoreError) -> RunRecord?
     func playbook(of run: RunID) async throws(RunStoreError) -> String
@@ -65,6 +66,8 @@ public protocol RunStore: Sendable {
     func postedCommands(of run: RunID) async throws(RunStoreError) -> [PostedCommand.Waiting]
     /// Answers one: `refusal` is `nil` when it was accepted.
     func answer(_ id: Int, refusal: String?, lease: Lease) async throws(RunStoreError)
+    /// The run whose box it was put into; `nil` for a number that no command has.
+    func run(ofCommand id: Int) async throws(RunStoreError) -> RunID?
     /// `nil` while it waits.
     func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply?
 
@@ -75,6 +78,11 @@ public protocol RunStore: Sendable {
 }
 
 extension RunStore {
+    /// Newest first.
+    public func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
+        try await runs(of: service, before: nil, limit: limit)
+    }
+
     /// Appends an event that answers no command.
     public func append(
         _ event: RunEvent,
@@ -143,15 +151,27 @@ public struct LeaseHolder: Hashable, Codable, Sendable {
     public let process: Int
     /// The process's start in clock ticks since boot (field 22 of `/proc/PID/stat`).
     public let startTicks: Int
+    /// The PID namespace that ``process`` counts in, as `/proc/self/ns/pid` names it; `nil` in leases of versions
+    /// that did not tell.
+    public let namespace: String?
     public let actor: Actor
     /// What it holds the service for, such as `run v2.5.0`.
     public let purpose: String
 
-    public init(host: String, boot: String, process: Int, startTicks: Int, actor: Actor, purpose: String) {
+    public init(
+        host: String,
+        boot: String,
+        process: Int,
+        startTicks: Int,
+        namespace: String? = nil,
+        actor: Actor,
+        purpose: String
+    ) {
         self.host = host
         self.boot = boot
         self.process = process
         self.startTicks = startTicks
+        self.namespace = namespace
         self.actor = actor
         self.purpose = purpose
     }

@@ -51,9 +51,15 @@ extension MemoryRunStore {
         }
     }
 
-    package func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
+    package func runs(
+        of service: String?,
+        before run: RunID?,
+        limit: Int
+    ) async throws(RunStoreError) -> [RunRecord] {
         disk.journal.withLock { journal in
-            let records = journal.runs.map(\.record).filter { service == nil || $0.service == service }
+            let all = journal.runs.map(\.record)
+            let end = run.map { run in all.firstIndex { $0.id == run } ?? 0 } ?? all.endIndex
+            let records = all[..<end].filter { service == nil || $0.service == service }
             return Array(records.reversed().prefix(limit))
         }
     }
@@ -102,6 +108,10 @@ extension MemoryRunStore {
             guard journal.commands[index].reply == nil else { return }
             journal.commands[index].reply = PostedCommand.Reply(refusal: refusal)
         }
+    }
+
+    package func run(ofCommand id: Int) async throws(RunStoreError) -> RunID? {
+        disk.journal.withLock { journal in journal.commands.first { $0.waiting.id == id }?.run }
     }
 
     package func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? {

@@ -75,8 +75,12 @@ package final class MortalStore: RunStore {
         try await store.entries(of: run, after: sequence)
     }
 
-    package func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
-        try await store.runs(of: service, limit: limit)
+    package func runs(
+        of service: String?,
+        before run: RunID?,
+        limit: Int
+    ) async throws(RunStoreError) -> [RunRecord] {
+        try await store.runs(of: service, before: run, limit: limit)
     }
 
     package func run(_ identity: String) async throws(RunStoreError) -> RunRecord? {
@@ -123,6 +127,10 @@ package final class MortalStore: RunStore {
     package func answer(_ id: Int, refusal: String?, lease: Lease) async throws(RunStoreError) {
         try checkLife()
         try await store.answer(id, refusal: refusal, lease: lease)
+    }
+
+    package func run(ofCommand id: Int) async throws(RunStoreError) -> RunID? {
+        try await store.run(ofCommand: id)
     }
 
     package func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? {

@@ -62,7 +62,7 @@ struct AccessBrowserTests {
             #expect(try await visitor.browsing(first).get("/whoami").text == "nobody")
             #expect(try await visitor.browsing(second).get("/whoami").text != "nobody")
             let id = try #require(try await lab.access.tokens.list().first?.id)
-            _ = try await lab.access.tokens.revoke(id)
+            _ = try await lab.access.tokens.revoke(id, by: Actor("root"))
             #expect(try await visitor.browsing(second).get("/whoami").text == "nobody")
             #expect(try await visitor.browsing("x").get("/whoami").text == "nobody")
         }

@@ -29,7 +29,7 @@ struct AccessDoorTests {
         let expired = try await lab.token("ed", lifetime: .seconds(1))
         let revoked = try await lab.token("rob")
         for token in try await lab.access.tokens.list() where token.name == "rob" {
-            _ = try await lab.access.tokens.revoke(token.id)
+            _ = try await lab.access.tokens.revoke(token.id, by: Actor("root"))
         }
         lab.clock.advance(by: .seconds(2))
         try await lab.serve { visitor in

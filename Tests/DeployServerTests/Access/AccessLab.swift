@@ -14,6 +14,7 @@ import Testing
 /// A service that has nothing but its doors, on a real socket.
 struct AccessLab {
     let records = MemoryRecords()
+    let journal = MemoryRunStore()
     let clock = ManualClock()
     let access: Access
     /// What no route expects.
@@ -34,7 +35,7 @@ struct AccessLab {
     }
 
     init(_ settings: AccessSettings = AccessSettings()) {
-        access = Access(records, clock: clock, settings: settings)
+        access = Access(records, journal: journal, clock: clock, settings: settings)
     }
 
     /// What a new token's bearer shows.

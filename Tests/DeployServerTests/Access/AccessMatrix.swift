@@ -66,7 +66,7 @@ struct AccessMatrix {
         lab.clock.advance(by: .minutes(2))
         let revoked = try await lab.token("rob")
         let id = try #require(try await lab.access.tokens.list().last { $0.name == "rob" }?.id)
-        _ = try await lab.access.tokens.revoke(id)
+        _ = try await lab.access.tokens.revoke(id, by: Actor("root"))
         return [
             ("nobody", nil), ("a made-up token", Bearer.random().text), ("no token at all", "hunter2"),
             ("an expired token", expired), ("a revoked token", revoked),

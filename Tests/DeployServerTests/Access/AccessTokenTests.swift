@@ -1,6 +1,8 @@
 import DeployCore
+import DeployOperations
 import DeployPorts
 import DeployTestKit
+import Foundation
 import Testing
 
 @testable import DeployServer
@@ -8,7 +10,9 @@ import Testing
 struct AccessTokenTests {
     private let records = MemoryRecords()
     private let clock = ManualClock()
-    private var tokens: Tokens { Tokens(records, clock: clock) }
+    private let journal = MemoryRunStore()
+    private var ledger: TokenLedger { TokenLedger(journal, clock: clock) }
+    private var tokens: Tokens { Tokens(records, ledger: ledger, clock: clock) }
 
     private func create(
         _ name: String = "anna",
@@ -66,7 +70,10 @@ struct AccessTokenTests {
         let short = try await create("short", lifetime: .seconds(60))
         let lasting = try await create("lasting", lifetime: nil)
         let revoked = try await create("revoked")
-        #expect(try await tokens.revoke(revoked.token.id)?.standing(at: clock.now()) == .revoked)
+        #expect(
+            try await tokens.revoke(revoked.token.id, by: Actor("root"))?.standing(at: clock.now())
+                == .revoked
+        )
         clock.advance(by: .seconds(59))
         #expect(try await tokens.principal(bearing: short.secret, from: "x") != nil)
         clock.advance(by: .seconds(1))
@@ -75,7 +82,7 @@ struct AccessTokenTests {
         }
         clock.advance(by: .minutes(60 * 24 * 1000))
         #expect(try await tokens.principal(bearing: lasting.secret, from: "x") != nil)
-        #expect(try await tokens.revoke("00000000") == nil)
+        #expect(try await tokens.revoke("00000000", by: Actor("root")) == nil)
         let list = try await tokens.list().map { $0.standing(at: clock.now()).rawValue }
         #expect(list.sorted() == ["expired", "revoked", "valid"])
     }
@@ -88,6 +95,48 @@ struct AccessTokenTests {
         let text = record.value.replacing(digest, with: other)
         _ = records.replace(record, with: text, due: nil)
         #expect(try await tokens.principal(bearing: secret, from: "x") == nil)
+    }
+
+    @Test func `who makes and revokes a token is in the journal, and what it shows is not`() async throws {
+        let order = Tokens.Order(name: "ci", scopes: [.deploy], services: ["shop"])
+        let (token, secret) = try await tokens.create(order, by: Actor("anna"))
+        _ = try await tokens.revoke(token.id, by: Actor("bob"))
+        _ = try await tokens.revoke(token.id, by: Actor("bob"))
+        let entries = try await journal.entries(of: TokenLedger.run, after: 0)
+        let notes = entries.compactMap { entry in
+            if case .noted(let note) = entry.event.kind { note } else { nil }
+        }
+        #expect(entries.count == 3 && notes.map(\.topic) == ["token created", "token revoked"])
+        #expect(notes[0].text.hasPrefix("token \(token.id) made by anna for ci: deploy on shop until "))
+        #expect(notes[1].text == "token \(token.id) of ci revoked by bob")
+        #expect(notes[0].facts["scopes"] == "deploy" && notes[0].facts["services"] == "shop")
+        let all = String(decoding: try JSONEncoder().encode(entries), as: UTF8.self)
+        #expect(!all.contains(secret) && !all.contains(token.digest))
+        #expect(try await journal.lease(on: TokenLedger.service) == nil)
+    }
+
+    @Test func `without a journal no token is made, and one can be revoked all the same`() async throws {
+        let (token, secret) = try await create()
+        journal.failWrites(with: .full("the disk is full"))
+        await #expect(throws: CommandFailure.self) { try await create() }
+        #expect(try await tokens.list().count == 1)
+        let error = await #expect(throws: RunStoreError.self) {
+            try await tokens.revoke(token.id, by: Actor("bob"))
+        }
+        guard case .unavailable(let text) = error else {
+            Issue.record("\(String(describing: error))"); return
+        }
+        #expect(text.contains("is revoked, but the journal does not tell of it: the disk is full"))
+        #expect(try await tokens.principal(bearing: secret, from: "x") == nil)
+    }
+
+    @Test func `what became of tokens is for who makes them`() {
+        func principal(_ scopes: Set<Scope>, _ services: Set<String>? = nil) -> Principal {
+            Principal(name: "a", via: "token", source: "x", scopes: scopes, services: services)
+        }
+        #expect(principal([.admin]).may(.read, on: TokenLedger.service))
+        #expect(!principal([.read, .deploy, .approve]).may(.read, on: TokenLedger.service))
+        #expect(!principal([.admin], ["shop"]).may(.read, on: TokenLedger.service))
     }
 
     @Test func `the last use is written at most once a minute`() async throws {
@@ -109,7 +158,8 @@ struct AccessTokenTests {
 
     @Test func `a use that is noted late does not bring a revoked token back`() async throws {
         let (token, secret) = try await create()
-        let racing = Tokens(RacingRecords(records) { try? await tokens.revoke(token.id) }, clock: clock)
+        let revoking = RacingRecords(records) { try? await tokens.revoke(token.id, by: Actor("root")) }
+        let racing = Tokens(revoking, ledger: ledger, clock: clock)
         _ = try await racing.principal(bearing: secret, from: "x")
         #expect(try await tokens.principal(bearing: secret, from: "x") == nil)
     }

@@ -13,7 +13,12 @@ struct CheckCommand: CommandBody {
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "The playbook.") var file: String?
-    @Flag(help: "Also check that balancers, sockets and configurations are there and can be changed.")
+    @Flag(
+        help: """
+            Also check that balancers, sockets and configurations are there and can be changed, and that hosts of \
+            steps let us in.
+            """
+    )
     var live = false
     @Flag(help: "Print the JSON Schema of the playbook language instead.") var schema = false
 
@@ -53,6 +58,10 @@ struct CheckCommand: CommandBody {
             _ = try await service.fleet.agreedSplit()
         } catch {
             throw CommandFailure(.unavailable, error.reason)
+        }
+        let complaints = await StepHosts().complaints(of: service)
+        guard complaints.isEmpty else {
+            throw CommandFailure(.unavailable, complaints.map { "steps: \($0)" }.joined(separator: "\n"))
         }
     }
 }

@@ -20,7 +20,8 @@ struct HistoryCommand: ServiceCommand {
         let history = RunHistory(store: try await workplace.store(), service: service)
         var runs: [RecordedRun] = []
         do throws(RunStoreError) {
-            for record in try await history.store.runs(of: service, limit: limit) {
+            for record in try await history.store.runs(of: service, limit: limit)
+            where !record.isLedger {
                 runs.append(try await history.recorded(record))
             }
         } catch {

@@ -71,13 +71,16 @@ struct RunCommand: ServiceCommand {
         _ workplace: Workplace,
         _ remote: RemoteDesk
     ) async throws(CommandFailure) -> ExitStatus {
-        guard !overridesWindows else {
-            throw CommandFailure(.usage, "--override-window is for a run on this host, without --server")
-        }
         if isDryRun { return try await PlanCommand.show(version, strategy, workplace, remote) }
         let service = try await workplace.serviceName()
         guard workplace.confirm("Deploy \(service) \(version)?") else { return .failed }
-        let order = RemoteDesk.Order(version: version, strategy: strategy, key: try workplace.key(key))
+        let order = RemoteDesk.Order(
+            version: version,
+            strategy: strategy,
+            reason: reason,
+            overridesWindows: overridesWindows,
+            key: try workplace.key(key)
+        )
         let (isFollowed, leavesAtGates) = (!detach, leavesAtGates)
         let followed = FollowedRun()
         return try await workplace.attending(remote, followed) { () async throws(CommandFailure) in

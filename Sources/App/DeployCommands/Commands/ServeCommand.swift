@@ -53,7 +53,7 @@ struct ServeCommand: CommandBody {
         let settings = AccessSettings(hosts: Set(hosts), isBehindProxy: isBehindProxy, peers: peers)
         let server = Server(
             office: office,
-            access: Access(store, clock: workplace.clock, settings: settings),
+            access: Access(store, journal: store, clock: workplace.clock, settings: settings),
             version: Bgdeploy.version,
             logger: logger
         )

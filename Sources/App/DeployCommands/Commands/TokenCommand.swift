@@ -106,7 +106,7 @@ struct TokenCommand: AsyncParsableCommand {
             let token: Token?
             let tokens = try await workplace.tokens()
             do throws(RunStoreError) {
-                token = try await tokens.revoke(id)
+                token = try await tokens.revoke(id, by: workplace.actor)
             } catch {
                 throw CommandFailure(error)
             }
@@ -126,17 +126,12 @@ extension Scope: ExpressibleByArgument {}
 
 extension Workplace {
     fileprivate func tokens() async throws(CommandFailure) -> Tokens {
-        Tokens(try await desk().store(), clock: clock)
+        let store = try await desk().store()
+        return Tokens(store, ledger: TokenLedger(store, clock: clock), clock: clock)
     }
 }
 
 extension Token {
-    fileprivate var told: String {
-        let place = services.map { " on \($0.sorted().joined(separator: ", "))" } ?? " on every service"
-        let end = expires.map { " until \(Clock.date($0))" } ?? " for ever"
-        return "\(name): \(scopes.sorted().map(\.rawValue).joined(separator: ", "))\(place)\(end)"
-    }
-
     fileprivate func line(at now: Timestamp) -> String {
         let state = standing(at: now)
         let use = lastUsed.map { "last used \(Clock.date($0))" } ?? "never used"

@@ -9,6 +9,9 @@ extension RemoteDesk {
     struct Order: Sendable {
         let version: String
         let strategy: String?
+        let reason: String?
+        /// Whether it goes through closed windows, for ``reason``.
+        let overridesWindows: Bool
         /// The same one never begins two runs.
         let key: String
     }
@@ -43,6 +46,8 @@ extension RemoteDesk {
         struct Begun: Decodable { let run: String }
         let body = JSON.object(
             [("version", JSON.text(order.version))] + (order.strategy.map { [("strategy", .text($0))] } ?? [])
+                + (order.reason.map { [("reason", .text($0))] } ?? [])
+                + (order.overridesWindows ? [("override_window", .flag(true))] : [])
         )
         return try await asked { () async throws(RemoteFailure) in
             let path = RemotePath("services", service, "runs")
@@ -90,6 +95,22 @@ extension RemoteDesk {
                 if case .ended = state.stage { last > known } else { false }
             }
         return state.condition == .rollbackFailed ? .rollbackFailed : .done
+    }
+
+    /// Takes the environment that `run` left behind out of service, and shows how; `nil` where nobody has taken the
+    /// command yet.
+    func retire(
+        _ run: RecordedRun,
+        early: Bool,
+        _ reason: String?,
+        _ observer: any RunObserver
+    ) async throws(CommandFailure) -> ExitStatus? {
+        guard try await steer(.retire(early: early), reason, run) else { return nil }
+        let state = try await RunFollower(desk: self, run: run.record.id)
+            .follow(after: run.lastEvent, observer) { state, _ in
+                state.pending.allSatisfy { if case .wait = $0.effect { true } else { false } }
+            }
+        return state.retiredAt == nil ? .failed : .done
     }
 
     /// Sends `command` to the process that drives `run`, and waits for its answer; `false` where nobody drives the

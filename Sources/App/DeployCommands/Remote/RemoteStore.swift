@@ -78,14 +78,18 @@ final class RemoteStore: RunStore {
         }
     }
 
-    func runs(of service: String?, limit: Int) async throws(RunStoreError) -> [RunRecord] {
+    func runs(
+        of service: String?,
+        before run: RunID?,
+        limit: Int
+    ) async throws(RunStoreError) -> [RunRecord] {
         struct Page: Decodable {
             let runs: [RemoteRun]
             let next: String?
         }
         return try await asking { () async throws(RemoteFailure) in
             var found: [RunRecord] = []
-            var cursor: String?
+            var cursor = run?.rawValue
             repeat {
                 let count = min(limit - found.count, Self.page)
                 let path = RemotePath(
@@ -178,6 +182,8 @@ final class RemoteStore: RunStore {
     func answer(_ id: Int, refusal: String?, lease: Lease) async throws(RunStoreError) {
         throw Self.refusal
     }
+
+    func run(ofCommand id: Int) async throws(RunStoreError) -> RunID? { throw Self.refusal }
 
     func reply(to id: Int) async throws(RunStoreError) -> PostedCommand.Reply? { throw Self.refusal }
 }

@@ -150,7 +150,7 @@ package final class Conductor: Sendable {
         _ work: () async throws(CommandFailure) -> RunEnd
     ) async {
         driven.withLock { $0[service, default: 0] += 1 }
-        await conduct(service) { () async throws(CommandFailure) in
+        await conduct(service, isAnswered: true) { () async throws(CommandFailure) in
             do throws(CommandFailure) {
                 let end = try await work()
                 opening.failed(Self.failure(of: end))
@@ -171,17 +171,26 @@ package final class Conductor: Sendable {
         }
     }
 
-    private func conduct(_ service: String, _ work: () async throws(CommandFailure) -> RunEnd) async {
+    /// `isAnswered`: who asked is told of a failure; what was only refused is no error of ours.
+    private func conduct(
+        _ service: String,
+        isAnswered: Bool = false,
+        _ work: () async throws(CommandFailure) -> RunEnd
+    ) async {
         do throws(CommandFailure) {
             log(try await work(), service)
         } catch {
-            logger.error("run not driven", metadata: ["service": "\(service)", "reason": "\(error.message)"])
+            let isRefusal = isAnswered && error.status != .unavailable
+            logger.log(
+                level: isRefusal ? .info : .error,
+                isRefusal ? "run refused" : "run not driven",
+                metadata: ["service": "\(service)", "reason": "\(error.message)"]
+            )
         }
         driven.withLock { driven in
             let left = driven[service, default: 1] - 1
             driven[service] = left > 0 ? left : nil
         }
-        hub.changed()
     }
 
     private func log(_ end: RunEnd, _ service: String) {

@@ -38,7 +38,11 @@ package struct QueuedRun: Codable, Sendable {
 /// Runs that wait for their service, in the order in which they were asked for; any process begins them.
 package struct RunQueue: Sendable {
     private static let kind = Record.Kind(rawValue: "queue")
-    private static let limit = 1000
+    /// So many can wait for one service.
+    package static let limit = 100
+
+    /// More than can wait: their keys follow each other, and whoever asks at the same time may go beyond.
+    private static let page = 1000
 
     private let records: any RecordStore
 
@@ -46,11 +50,30 @@ package struct RunQueue: Sendable {
 
     /// Returns the key under which it waits.
     ///
-    /// The run is called `identity` when it begins.
-    package func add(_ run: QueuedRun, as identity: RunID) async throws(RunStoreError) -> String {
+    /// The run is called `identity` when it begins. `.unavailable` when ``limit`` wait already, also those that could
+    /// not be begun.
+    package func add(_ run: QueuedRun, as identity: RunID) async throws(CommandFailure) -> String {
         let key = "\(run.service)/\(identity)"
-        guard try await records.insert(text(of: run), as: Self.kind, key: key, due: run.at) != nil else {
-            throw .unavailable("\(key) is in the queue already: ask again")
+        let isFull: Bool
+        let record: Record?
+        do throws(RunStoreError) {
+            isFull = try await waiting(of: run.service).count >= Self.limit
+            let text = try text(of: run)
+            record = isFull ? nil : try await records.insert(text, as: Self.kind, key: key, due: run.at)
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard !isFull else {
+            throw CommandFailure(
+                .unavailable,
+                """
+                \(Self.limit) runs wait for \(run.service) already, and no more may
+                Take out what nobody wants any more, on its page or by DELETE /v1/services/\(run.service)/queue/RUN
+                """
+            )
+        }
+        guard record != nil else {
+            throw CommandFailure(.unavailable, "\(key) is in the queue already: ask again")
         }
         return key
     }
@@ -88,7 +111,7 @@ package struct RunQueue: Sendable {
     private func waiting(
         of service: String
     ) async throws(RunStoreError) -> [(record: Record, run: QueuedRun)] {
-        try await records.records(Self.kind, after: "\(service)/", limit: Self.limit).compactMap { record in
+        try await records.records(Self.kind, after: "\(service)/", limit: Self.page).compactMap { record in
             guard record.key.hasPrefix("\(service)/") else { return nil }
             return Self.run(record).map { (record, $0) }
         }

@@ -1,7 +1,6 @@
 package import DeployCore
 import DeployEngine
 package import DeployPorts
-import JournalFormat
 
 /// A service as it is: what the balancers do, and what the journal says.
 package struct ServiceStatus {
@@ -45,7 +44,7 @@ package struct ServiceStatus {
         let history = RunHistory(store: store, service: service.name)
         do throws(RunStoreError) {
             let lease = try await store.lease(on: service.name)
-            let holder = lease.flatMap { ProcessIdentity.isAlive($0.holder) == false ? nil : $0.holder }
+            let holder = lease.flatMap { $0.mayAnswer(at: service.clock.now()) ? $0.holder : nil }
             if let run { return try await named(run, service, history, balancers, holder) }
             return Self(
                 service: service.name,

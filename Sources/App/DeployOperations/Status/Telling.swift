@@ -71,9 +71,12 @@ package enum Telling {
         case .commanded(let command, let actor, let reason):
             return commanded(command, actor, reason, before, after)
         case .noted(let note):
-            return (["traffic", "drain", "notice"].contains(note.topic) ? .tells : .warns, note.text)
+            return (Self.plainTopics.contains(note.topic) ? .tells : .warns, note.text)
         }
     }
+
+    /// Of notes that warn of nothing.
+    private static let plainTopics = ["traffic", "drain", "notice", "token created", "token revoked"]
 
     private static func judged(_ verdict: Verdict, _ watch: Watch) -> (ToldLine.Mark, String) {
         switch verdict {

@@ -15,10 +15,11 @@ package struct Access: Sendable {
 
     package init(
         _ records: any RecordStore,
+        journal: any RunStore,
         clock: any Timekeeper,
         settings: AccessSettings = AccessSettings()
     ) {
-        tokens = Tokens(records, clock: clock)
+        tokens = Tokens(records, ledger: TokenLedger(journal, clock: clock), clock: clock)
         sessions = Sessions(records, tokens: tokens, clock: clock)
         idempotency = Idempotency(records, clock: clock)
         leftovers = Leftovers(records, clock: clock)
@@ -43,6 +44,22 @@ package struct Access: Sendable {
             )
         )
         router.add(middleware: WriteRules(settings, clock: clock))
+    }
+
+    /// Whether the token or the session of a request that was let in is good still; for answers that take long.
+    ///
+    /// While the records cannot be read nothing has changed that is known of.
+    func stillLets(_ request: Request, _ context: ServerContext) async -> Bool {
+        do throws(RunStoreError) {
+            if let secret = Authentication.bearer(of: request) {
+                return try await tokens.principal(bearing: secret, from: context.source) != nil
+            }
+            guard context.session != nil else { return true }
+            let cookie = request.cookies[settings.cookieName]?.value ?? ""
+            return try await sessions.session(cookie, from: context.source) != nil
+        } catch {
+            return true
+        }
     }
 
     // MARK: browsers

@@ -34,7 +34,8 @@ package struct AnswerHeaders: RouterMiddleware {
         if response.status == .unauthorized {
             response.headers[.wwwAuthenticate] = "Bearer realm=\"bgdeploy\""
         }
-        return response
+        // The answer to HEAD has the headers of GET, a problem's too, and nothing after them.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }
 

@@ -51,8 +51,8 @@ package struct Authentication: RouterMiddleware {
     }
 
     private func identify(_ request: Request, _ context: inout ServerContext) async throws(RunStoreError) {
-        if let header = request.headers[.authorization] {
-            guard let secret = Self.bearer(header) else { return }
+        if request.headers[.authorization] != nil {
+            guard let secret = Self.bearer(of: request) else { return }
             context.principal = try await tokens.principal(bearing: secret, from: context.source)
         } else if let principal = await peer(request, context) {
             context.principal = principal
@@ -63,9 +63,10 @@ package struct Authentication: RouterMiddleware {
     }
 
     /// `Bearer` in any capitals, then the token (RFC 6750).
-    private static func bearer(_ header: String) -> String? {
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    static func bearer(of request: Request) -> String? {
+        guard let parts = request.headers[.authorization]?.split(separator: " ", maxSplits: 1),
+            parts.count == 2, parts[0].lowercased() == "bearer"
+        else { return nil }
         return String(parts[1])
     }
 

@@ -37,6 +37,23 @@ package struct Token: Hashable, Codable, Sendable {
         Principal(name: name, via: "\(via) \(id)", source: source, scopes: scopes, services: services)
     }
 
+    /// Whom it is for, and what it allows until when.
+    package var told: String {
+        let place = services.map { " on \($0.sorted().joined(separator: ", "))" } ?? " on every service"
+        let end = expires.map { " until \(Clock.date($0))" } ?? " for ever"
+        return "\(name): \(scopes.sorted().map(\.rawValue).joined(separator: ", "))\(place)\(end)"
+    }
+
+    /// For the journal: nothing by which it could be shown.
+    var facts: [String: String] {
+        var facts = [
+            "token": id, "name": name, "scopes": scopes.sorted().map(\.rawValue).joined(separator: ","),
+        ]
+        facts["services"] = services.map { $0.sorted().joined(separator: ",") }
+        facts["expires"] = expires.map { Clock.iso($0) }
+        return facts
+    }
+
     package func json(at now: Timestamp) -> JSON { .object(fields(at: now)) }
 
     /// With the secret, for the one answer that shows it.

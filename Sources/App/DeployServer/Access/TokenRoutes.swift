@@ -43,11 +43,11 @@ package struct TokenRoutes: Sendable {
     }
 
     @Sendable private func revoke(_ request: Request, _ context: ServerContext) async throws -> Response {
-        _ = try context.allowed(.admin, on: nil)
+        let principal = try context.allowed(.admin, on: nil)
         let id = try context.parameters.require("token")
         let token: Token?
         do throws(RunStoreError) {
-            token = try await tokens.revoke(id)
+            token = try await tokens.revoke(id, by: principal.actor)
         } catch {
             throw Problem(CommandFailure(error))
         }

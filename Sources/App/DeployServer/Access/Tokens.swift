@@ -3,17 +3,19 @@ package import DeployOperations
 package import DeployPorts
 import Foundation
 
-/// Who may use the service, kept beside the journal.
+/// Who may use the service, kept beside the journal; who made and revoked it is in the journal.
 package struct Tokens: Sendable {
     static let kind = Record.Kind(rawValue: "token")
     /// What is not used for so long is used for the first time again.
     private static let useInterval = Span.minutes(1)
 
     private let records: any RecordStore
+    private let ledger: TokenLedger
     private let clock: any Timekeeper
 
-    package init(_ records: any RecordStore, clock: any Timekeeper) {
+    package init(_ records: any RecordStore, ledger: TokenLedger, clock: any Timekeeper) {
         self.records = records
+        self.ledger = ledger
         self.clock = clock
     }
 
@@ -70,6 +72,8 @@ package struct Tokens: Sendable {
     }
 
     /// Makes a token, and returns what its bearer is to show: nobody can read it again.
+    ///
+    /// There is none that the journal does not tell of: without it none is made.
     package func create(
         _ order: Order,
         by creator: Actor
@@ -90,6 +94,12 @@ package struct Tokens: Sendable {
             )
             do throws(RunStoreError) {
                 let text = try Self.text(of: token)
+                try await ledger.note(
+                    "token created",
+                    "token \(token.id) made by \(creator) for \(token.told)",
+                    token.facts,
+                    by: creator
+                )
                 let record = try await records.insert(text, as: Self.kind, key: token.id, due: nil)
                 if record != nil { return (token, bearer.text) }
             } catch {
@@ -112,13 +122,23 @@ package struct Tokens: Sendable {
     }
 
     /// Makes the token worthless from now on; `nil` where there is none of this identity.
-    package func revoke(_ id: String) async throws(RunStoreError) -> Token? {
+    ///
+    /// A journal that cannot be written keeps nobody from it: the error then says that the token is revoked.
+    package func revoke(_ id: String, by actor: Actor) async throws(RunStoreError) -> Token? {
         while let record = try await record(id) {
             var token = try Self.token(record)
             if token.revoked != nil { return token }
             token.revoked = clock.now()
             let text = try Self.text(of: token)
-            if try await records.replace(record, with: text, due: nil) != nil { return token }
+            guard try await records.replace(record, with: text, due: nil) != nil else { continue }
+            do throws(RunStoreError) {
+                let told = "token \(id) of \(token.name) revoked by \(actor)"
+                try await ledger.note("token revoked", told, token.facts, by: actor)
+            } catch {
+                let why = CommandFailure(error).message
+                throw .unavailable("token \(id) is revoked, but the journal does not tell of it: \(why)")
+            }
+            return token
         }
         return nil
     }

@@ -10,15 +10,19 @@ extension Dashboard {
         package let status: Result<ServiceStatus, CommandFailure>
         /// The last run that succeeded; `nil` without one.
         package let lastRelease: RecordedRun?
+        /// When ``status`` was so; `nil` for now.
+        package let seenAt: Timestamp?
 
         package init(
             name: String,
             status: Result<ServiceStatus, CommandFailure>,
-            lastRelease: RecordedRun?
+            lastRelease: RecordedRun?,
+            seenAt: Timestamp? = nil
         ) {
             self.name = name
             self.status = status
             self.lastRelease = lastRelease
+            self.seenAt = seenAt
         }
 
         var needsPerson: Bool {
@@ -64,6 +68,12 @@ extension Dashboard {
             }
         }
         tag("div", .style("cards")) { services.map { card($0, now) } }
+        if let oldest = services.compactMap(\.seenAt).min() {
+            tag("p", .style("faint")) {
+                "As it was "
+                Moment.clock(oldest, now: now)
+            }
+        }
     }
 
     private static func card(_ service: ServiceEntry, _ now: Timestamp) -> Markup {

@@ -14,19 +14,23 @@ extension Dashboard {
         package let obstacle: String?
         /// What is wrong with what was last sent from a form here.
         package let problem: String?
+        /// What stood in that form, by the names of its fields.
+        package let typed: [String: String]
 
         package init(
             service: ServiceEntry,
             runs: [RunSummary],
             waiting: [WaitingRun] = [],
             obstacle: String? = nil,
-            problem: String? = nil
+            problem: String? = nil,
+            typed: [String: String] = [:]
         ) {
             self.service = service
             self.runs = runs
             self.waiting = waiting
             self.obstacle = obstacle
             self.problem = problem
+            self.typed = typed
         }
 
         var status: ServiceStatus? { try? service.status.get() }
@@ -157,13 +161,20 @@ extension Dashboard {
             tag("details", .id("start"), .flag("open", if: page.problem != nil)) {
                 tag("summary") { tag("h2") { "Release a version" } }
                 visitor.form("form-start", to: .start(service: page.service.name)) {
-                    field("version", "Version", note: nil, limit: "64", isRequired: true)
+                    field("version", "Version", page.typed, note: nil, limit: "64", isRequired: true)
                     field(
                         "strategy",
                         "Strategy",
+                        page.typed,
                         note: "instant, canary, ab, or shares such as 10,50; empty: as the playbook says"
                     )
-                    field("reason", "Why?", note: "stands in the journal; may stay empty", limit: "500")
+                    field(
+                        "reason",
+                        "Why?",
+                        page.typed,
+                        note: "stands in the journal; may stay empty",
+                        limit: "500"
+                    )
                     if isBusy {
                         tag("label", .style("check")) {
                             tag(
@@ -172,7 +183,8 @@ extension Dashboard {
                                 .name("queue"),
                                 .value("true"),
                                 .id("field-queue"),
-                                .flag("required")
+                                .flag("required"),
+                                .flag("checked", if: page.typed["queue"] != nil)
                             )
                             tag("span") { "A run is under way: wait until it has ended" }
                         }
@@ -186,6 +198,7 @@ extension Dashboard {
     static func field(
         _ name: String,
         _ label: String,
+        _ typed: [String: String],
         note: String?,
         limit: String = "100",
         isRequired: Bool = false
@@ -197,6 +210,7 @@ extension Dashboard {
                 .type("text"),
                 .name(name),
                 .id("field-\(name)"),
+                typed[name].map { .value($0) },
                 .other("maxlength", limit),
                 .other("autocomplete", "off"),
                 .other("spellcheck", "false"),

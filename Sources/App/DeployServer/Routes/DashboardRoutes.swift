@@ -93,25 +93,37 @@ struct DashboardRoutes {
         _ context: ServerContext,
         _ visitor: Visitor
     ) async throws -> String {
+        let listed = office.directory.list().filter { visitor.principal.may(.read, on: $0.name) }
         var entries: [Dashboard.ServiceEntry] = []
-        for listed in office.directory.list() where visitor.principal.may(.read, on: listed.name) {
-            entries.append(await entry(listed))
+        for seen in await office.board.look(at: listed) {
+            entries.append(await entry(seen.name, seen.status, at: seen.at))
         }
         return Dashboard.overview(services: entries, visitor: visitor, now: office.desk.clock.now())
     }
 
+    private func entry(
+        _ name: String,
+        _ status: Result<ServiceStatus, CommandFailure>,
+        at time: Timestamp
+    ) async -> Dashboard.ServiceEntry {
+        let history = RunHistory(store: office.store, service: name)
+        let isKnown = (try? status.get()) != nil
+        return Dashboard.ServiceEntry(
+            name: name,
+            status: status,
+            lastRelease: isKnown ? try? await history.lastRelease() : nil,
+            seenAt: time
+        )
+    }
+
+    /// As it is now.
     private func entry(_ listed: ServiceDirectory.Listed) async -> Dashboard.ServiceEntry {
+        let now = office.desk.clock.now()
         do throws(CommandFailure) {
-            let service = try listed.service.get()
-            let status = try await ServiceStatus.read(service, office.store, run: nil)
-            let history = RunHistory(store: office.store, service: listed.name)
-            return Dashboard.ServiceEntry(
-                name: listed.name,
-                status: .success(status),
-                lastRelease: try? await history.lastRelease()
-            )
+            let status = try await ServiceStatus.read(try listed.service.get(), office.store, run: nil)
+            return await entry(listed.name, .success(status), at: now)
         } catch {
-            return Dashboard.ServiceEntry(name: listed.name, status: .failure(error), lastRelease: nil)
+            return await entry(listed.name, .failure(error), at: now)
         }
     }
 
@@ -125,7 +137,12 @@ struct DashboardRoutes {
         return try await servicePage(name, visitor, problem: nil)
     }
 
-    private func servicePage(_ name: String, _ visitor: Visitor, problem: String?) async throws -> String {
+    private func servicePage(
+        _ name: String,
+        _ visitor: Visitor,
+        problem: String?,
+        typed: [String: String] = [:]
+    ) async throws -> String {
         guard let listed = office.directory.list().first(where: { $0.name == name }) else {
             throw Problem(.notFound, "no service is called \(name) here")
         }
@@ -143,7 +160,8 @@ struct DashboardRoutes {
                 Dashboard.WaitingRun(id: RunID(rawValue: String(key.dropFirst(name.count + 1))), run: run)
             },
             obstacle: await obstacle(latest),
-            problem: problem
+            problem: problem,
+            typed: typed
         )
         return Dashboard.service(page, visitor: visitor, now: office.desk.clock.now())
     }
@@ -186,9 +204,14 @@ struct DashboardRoutes {
         var logs: [StepID: Dashboard.StepLog] = [:]
         let plan = run.state.plan
         let steps = plan.phases.flatMap { phase -> [Step] in
-            if case .steps(let phase) = phase { phase.groups.flatMap(\.self) } else { [] }
+            switch phase {
+            case .steps(let phase): phase.groups.flatMap(\.self)
+            case .drain(let phase): phase.request.map { [$0] } ?? []
+            case .shift, .monitor: []
+            }
         }
-        for step in steps + plan.rollback.steps {
+        let later = plan.rollback.steps + plan.followUps.map(\.step) + (plan.retirement?.steps ?? [])
+        for step in steps + later {
             let name = step.id.rawValue.replacing("/", with: "-")
             guard let text = folders.log(of: name, in: run.record.id), !text.isEmpty else { continue }
             logs[step.id] = Dashboard.StepLog(
@@ -217,10 +240,14 @@ struct DashboardRoutes {
         let service = asked.flatMap { $0.isEmpty ? nil : $0 }
         let cursor = request.uri.queryParameters["cursor"].map(String.init)
         _ = try context.allowed(.read, on: service)
-        let records = try await office.store.runs(of: service, before: cursor, limit: Self.pageLength + 1)
+        let records = try await office.store.runs(
+            of: service,
+            before: cursor.map(RunID.init(rawValue:)),
+            limit: Self.pageLength + 1
+        )
         var runs: [RunSummary] = []
         for record in records.prefix(Self.pageLength)
-        where visitor.principal.may(.read, on: record.service) {
+        where !record.isLedger && visitor.principal.may(.read, on: record.service) {
             runs.append(RunSummary(try await RunHistory(store: office.store, service: nil).recorded(record)))
         }
         let page = Dashboard.HistoryPage(
@@ -290,7 +317,12 @@ struct DashboardRoutes {
             } catch let failure as CommandFailure {
                 // What was typed wrong is said where it was typed.
                 guard let visitor = visitor(context) else { throw failure }
-                let page = try await servicePage(service.name, visitor, problem: failure.message)
+                let page = try await servicePage(
+                    service.name,
+                    visitor,
+                    problem: failure.message,
+                    typed: form.fields
+                )
                 return .text(page, "text/html; charset=utf-8", Problem(failure).status)
             }
         }
@@ -344,23 +376,4 @@ struct DashboardRoutes {
             return Self.redirect(to: Place.run(run.record.id).path)
         }
     }
-}
-
-/// The fields of `application/x-www-form-urlencoded`; those left empty are not there.
-private struct Form {
-    private let fields: [String: String]
-
-    static func read(_ request: Request, _ context: ServerContext) async throws -> Form {
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
-        do {
-            let text = String(buffer: buffer)
-            return Form(fields: try URLEncodedFormDecoder().decode([String: String].self, from: text))
-        } catch {
-            throw Problem(.badRequest, "the form cannot be read")
-        }
-    }
-
-    private init(fields: [String: String]) { self.fields = fields }
-
-    subscript(name: String) -> String? { fields[name].flatMap { $0.isEmpty ? nil : $0 } }
 }

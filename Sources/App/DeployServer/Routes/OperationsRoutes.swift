@@ -50,10 +50,9 @@ struct OperationsRoutes {
             nil,
             counts.rollbacks
         )
+        let listed = office.directory.list().filter { principal.may(.read, on: $0.name) }
         var standing: [Standing] = []
-        for listed in office.directory.list() where principal.may(.read, on: listed.name) {
-            standing.append(try await self.standing(of: listed))
-        }
+        for seen in await office.board.look(at: listed) { standing.append(try await self.standing(of: seen)) }
         add(standing, to: &text)
         text.gauge("bgdeploy_followers", "Connections that follow a run.", [([], Double(office.feed.count))])
         return .text(text.text, "text/plain; version=0.0.4; charset=utf-8")
@@ -66,18 +65,27 @@ struct OperationsRoutes {
         var isHeld = false
         var isOpen = false
         var queued = 0
+        var age = Span.zero
     }
 
-    private func standing(of listed: ServiceDirectory.Listed) async throws -> Standing {
-        var standing = Standing(service: listed.name)
-        guard let service = try? listed.service.get() else { return standing }
-        let status = try await ServiceStatus.read(service, office.store, run: nil)
+    private func standing(of seen: StatusBoard.Seen) async throws -> Standing {
+        var standing = Standing(service: seen.name)
+        standing.age = office.desk.clock.now().since(seen.at)
+        standing.queued = try await office.conductor.queue.runs(of: seen.name).count
+        switch seen.status {
+        case .failure(let failure):
+            standing.isReadable = failure.status != .badInput
+            return standing
+        case .success(let status): add(status, to: &standing)
+        }
+        return standing
+    }
+
+    private func add(_ status: ServiceStatus, to standing: inout Standing) {
         standing.isReadable = true
         standing.split = status.observed
         standing.isHeld = status.holder != nil
         standing.isOpen = status.run?.state.isSettled == false
-        standing.queued = try await office.conductor.queue.runs(of: listed.name).count
-        return standing
     }
 
     private func add(_ standing: [Standing], to text: inout MetricsText) {
@@ -104,6 +112,9 @@ struct OperationsRoutes {
         }
         gauge("bgdeploy_run_open", "Whether a run is not settled.") { $0.isOpen ? 1 : 0 }
         gauge("bgdeploy_lease_held", "Whether a living process holds the service.") { $0.isHeld ? 1 : 0 }
+        gauge("bgdeploy_service_seen_age_seconds", "How old what is told of the service is.") {
+            Double($0.age.milliseconds) / 1000
+        }
         gauge("bgdeploy_queue_length", "Runs that wait for the service.") { Double($0.queued) }
     }
 }

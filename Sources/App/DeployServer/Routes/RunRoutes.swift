@@ -50,9 +50,14 @@ struct RunRoutes {
                 )
             }
         }
-        let records = try await office.store.runs(of: service, before: cursor, limit: limit + 1)
+        let records = try await office.store.runs(
+            of: service,
+            before: cursor.map(RunID.init(rawValue:)),
+            limit: limit + 1
+        )
         var runs: [JSON] = []
-        for record in records.prefix(limit) where principal.may(.read, on: record.service) {
+        for record in records.prefix(limit)
+        where !record.isLedger && principal.may(.read, on: record.service) {
             runs.append(try await RunHistory(store: office.store, service: nil).recorded(record).json)
         }
         let next = records.count > limit ? records[limit - 1].id.rawValue : nil
@@ -71,7 +76,11 @@ struct RunRoutes {
         let isStream = request.headers[.accept]?.contains("text/event-stream") == true
         let heard = request.headers[.lastEventID].flatMap { Int($0) }
         let after = try heard ?? number("after", in: request, 0...OpenAPI.lastNumber) ?? 0
-        if isStream { return EventStream(run: run, after: after, office: office).response }
+        if isStream {
+            return EventStream(run: run, after: after, office: office) { [access] in
+                await access.stillLets(request, context)
+            }.response
+        }
         let limit = try number("limit", in: request, 1...Self.pageLimit) ?? Self.pageLimit
         var fold = JournalFold()
         var events: [JSON] = []
@@ -90,9 +99,9 @@ struct RunRoutes {
 
     /// As it is written, for a `bgdeploy` that folds it itself.
     @Sendable private func journal(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
+        let (_, record) = try await office.record(context, .read)
         let after = try number("after", in: request, 0...OpenAPI.lastNumber) ?? 0
-        let entries = run.entries.filter { $0.sequence > after }
+        let entries = try await office.store.entries(of: record.id, after: after)
         let page = JournalPage(
             entries: Array(entries.prefix(Self.journalLimit)),
             next: entries.count > Self.journalLimit ? entries[Self.journalLimit - 1].sequence : nil
@@ -101,8 +110,8 @@ struct RunRoutes {
     }
 
     @Sendable private func playbook(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
-        return .text(try await office.store.playbook(of: run.record.id), "application/yaml; charset=utf-8")
+        let (_, record) = try await office.record(context, .read)
+        return .text(try await office.store.playbook(of: record.id), "application/yaml; charset=utf-8")
     }
 
     @Sendable private func report(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -127,11 +136,11 @@ struct RunRoutes {
     }
 
     @Sendable private func log(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let (_, run) = try await office.run(context, .read)
+        let (_, record) = try await office.record(context, .read)
         let step = try context.parameters.require("step")
         let folders = StepFolders(root: office.desk.state.runs)
-        guard let text = folders.log(of: step, in: run.record.id) else {
-            throw Problem(.notFound, "step \(step) of run \(run.record.id) left no output on this host")
+        guard let text = folders.log(of: step, in: record.id) else {
+            throw Problem(.notFound, "step \(step) of run \(record.id) left no output on this host")
         }
         return .text(text)
     }
@@ -194,10 +203,17 @@ struct RunRoutes {
     }
 
     @Sendable private func reply(_ request: Request, _ context: ServerContext) async throws -> Response {
-        // Whose command it was is not kept with its answer.
         _ = try context.allowed(.read, on: nil)
         guard let id = Int(try context.parameters.require("command")), id > 0 else {
             throw Problem(.notFound, "commands have numbers")
+        }
+        let unknown = Problem(.notFound, "there is no command \(id)")
+        guard let run = try await office.store.run(ofCommand: id),
+            let record = try await office.store.run(run.rawValue)
+        else { throw unknown }
+        // Who may not look at the run is not told of its commands.
+        guard let principal = context.principal, principal.may(.read, on: record.service) else {
+            throw unknown
         }
         let reply = try await office.store.reply(to: id)
         return .json(

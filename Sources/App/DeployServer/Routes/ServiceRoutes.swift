@@ -25,19 +25,20 @@ struct ServiceRoutes {
 
     @Sendable private func list(_ request: Request, _ context: ServerContext) async throws -> Response {
         let principal = try context.allowed(.read, on: nil)
-        var services: [JSON] = []
-        for listed in office.directory.list() where principal.may(.read, on: listed.name) {
-            services.append(await summary(of: listed))
-        }
+        let listed = office.directory.list().filter { principal.may(.read, on: $0.name) }
+        let services = await office.board.look(at: listed).map(Self.summary)
         return .json(.object([("services", .list(services))]))
     }
 
-    private func summary(of listed: ServiceDirectory.Listed) async -> JSON {
-        do throws(CommandFailure) {
-            let service = try listed.service.get()
-            return try await ServiceStatus.read(service, office.store, run: nil).json
-        } catch {
-            return .object([("service", .text(listed.name)), ("error", .text(error.message))])
+    /// `seenAt`: when the balancers and the journal said so, some seconds ago at most.
+    private static func summary(of seen: StatusBoard.Seen) -> JSON {
+        let time = ("seenAt", JSON.text(Clock.iso(seen.at)))
+        switch seen.status {
+        case .success(let status):
+            guard case .object(let fields) = status.json else { return .null }
+            return .object(fields + [time])
+        case .failure(let failure):
+            return .object([("service", .text(seen.name)), ("error", .text(failure.message)), time])
         }
     }
 
