@@ -2,6 +2,7 @@ import DeployCore
 import DeployPorts
 import Foundation
 import ServiceLab
+import Synchronization
 @testable import StorePostgres
 import Testing
 
