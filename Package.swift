@@ -215,7 +215,7 @@ let modules: KeyValuePairs<Layer, [Module]> = [
         ),
         Module(
             "Backups",
-            imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SafeFile", "PostgresClient"]
+            imports: ["DeployCore", "DeployPorts", "CSpawn", "ChildProcesses", "SafeFile", "PostgresClient"]
         ),
         Module("DatabaseDiagnosis", imports: ["PostgresClient"]),
         Module(

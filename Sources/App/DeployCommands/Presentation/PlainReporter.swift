@@ -35,8 +35,9 @@ final class PlainReporter: RunObserver {
             return last
         }
         guard line.mark == .succeeds, let last, line.text.hasSuffix(": \(last)") else { return line }
-        let text = String(line.text.dropLast(last.count + 2))
-        return ToldLine(at: line.at, phase: line.phase, mark: line.mark, text: text)
+        var short = line
+        short.text = String(line.text.dropLast(last.count + 2))
+        return short
     }
 
     func output(_ line: String, of step: StepID) {

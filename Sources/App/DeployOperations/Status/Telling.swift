@@ -11,7 +11,7 @@ package struct ToldLine: Equatable, Sendable {
     package let phase: PhaseName?
     package let mark: Mark
     /// May have several lines.
-    package let text: String
+    package var text: String
 }
 
 /// What a journal entry means, in words: what ended, and what begins because of it.
