@@ -25,7 +25,7 @@ struct CheckCommand: CommandBody {
         let path = file ?? workplace.playbookPath
         let service: Service
         do throws(CommandFailure) {
-            service = try Service(playbookAt: path, clock: workplace.clock)
+            service = try Service(fileAt: path, clock: workplace.clock)
         } catch {
             guard error.status == .badInput, workplace.options.output == .json else { throw error }
             let mistakes = error.message.split(separator: "\n").map { JSON.text(String($0)) }
