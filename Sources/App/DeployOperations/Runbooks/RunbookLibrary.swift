@@ -80,13 +80,15 @@ package struct RunbookLibrary: Sendable {
             throw CommandFailure(.usage, "several runbooks are called \(reference): name the file: \(paths)")
         }
         let names = entries.compactMap(\.name)
+        let broken = entries.filter { $0.name == nil }.map(\.path)
+        let unread = broken.isEmpty ? "" : "\nNot read, for a mistake: \(broken.joined(separator: ", "))"
         let nearest = Spelling.nearest(to: reference, among: names).map { "; did you mean `\($0)`?" }
         throw CommandFailure(
             .usage,
             """
             no runbook is called `\(reference)`\(nearest ?? "")
             Looked in \(folders.joined(separator: ", ")); `bgdeploy runbook` lists those that are there, --runbooks \
-            DIR names another folder
+            DIR names another folder\(unread)
             """
         )
     }

@@ -65,13 +65,13 @@ struct MetricStep: StepAction {
             throw StepFailure("\(summary) is \(expected.told(figure)), expected \(expected)")
         }
         let told = (expected ?? grades.first?.condition)?.told(figure) ?? "\(figure)"
-        return StepResult(captures: ["value": "\(figure)"], summary: told)
+        return StepResult(summary: told)
     }
 
     // MARK: reading
 
     static func kind(_ gauges: GaugeMaker) -> StepKind {
-        StepKind(key: key, schema: PlaybookSchema.metricStep.written(), captures: ["value"]) {
+        StepKind(key: key, schema: PlaybookSchema.metricStep.written()) {
             value,
             _,
             context,
