@@ -3,29 +3,9 @@
 
 usage: database.py [CHECK ...]      each check prints one line; the last line counts them.
 """
-import re, urllib.parse
+import re
 from lab import *
-from postgres import Postgres
-
-PASSWORD = "s3cr/t p4ss"
-
-
-class ShopServer(Postgres):
-    """A PostgreSQL with a database of orders, which belongs to `app`."""
-
-    def __init__(self):
-        super().__init__()
-        self.sql(f"create role app login superuser password '{PASSWORD}'")
-        self.sql("create database shop owner app")
-        self.sql("create table orders (id serial primary key, note text, total int not null default 0); alter table orders owner to app;"
-                 " insert into orders (note, total) select 'order ' || n, n from generate_series(1, 2000) n", "shop")
-
-    def url(self, database="shop"):
-        return super().url(database, f"app:{urllib.parse.quote(PASSWORD, safe='')}")
-
-    def columns(self):
-        return set(self.sql("select column_name from information_schema.columns where table_name = 'orders'", "shop").split())
-
+from postgres import PASSWORD, ShopServer
 
 class Shop:
     """A lab with a database and a folder of migrations."""

@@ -7,7 +7,7 @@ Of the files only addresses, paths and durations are replaced. `systemctl` is a 
 """
 import base64, re, ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from database import Postgres
+from postgres import ShopServer
 from lab import *
 
 RUNBOOKS = HERE.parent.parent / "playbooks/on-call"
@@ -224,7 +224,7 @@ class Ward:
             location="proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $mina_connection;")
         self.lab.playbook([self.lb], {"validate": [{"http": {"get": "/api/health"}}], "monitor": {"for": "1s", "compare": "none", "metrics": {}}},
                           environments={n: {"url": f"http://{s}", "servers": [s]} for n, s in servers.items()})
-        self.postgres = Postgres()
+        self.postgres = ShopServer()
         self.postgres.sql(TABLES, "shop")
         hba = self.postgres.dir / "data/pg_hba.conf"
         hba.write_text("local all mina scram-sha-256\n" + hba.read_text())

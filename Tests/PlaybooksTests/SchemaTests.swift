@@ -14,7 +14,7 @@ import Testing
         let path: [String]
         let text: String
 
-        init(_ path: String..., text: String) {
+        init(_ path: String..., text: String = "") {
             self.path = path
             self.text = Book.base + text
         }
@@ -97,6 +97,29 @@ import Testing
             "telling_slack",
             text: "prepare: [{ notify: { text: a, slack: b, \(unknown): 1 } }]\n"
         ),
+        Section(
+            "$defs",
+            "step_metric",
+            text: "preflight: [{ metric: { from: { command: [a] }, expect: '< 1' }, \(unknown): 1 }]\n"
+        ),
+        Section(
+            "$defs",
+            "step_metric",
+            "metric",
+            text: "preflight: [{ metric: { from: { command: [a] }, expect: '< 1', \(unknown): 1 } }]\n"
+        ),
+        runbook(["$defs", "runbook"], "\(unknown): 1\n"),
+        runbook(["$defs", "runbook", "secrets", "*"], "secrets: { A: { \(unknown): 1 } }\n"),
+        runbook(
+            ["$defs", "runbook", "actions", "*"],
+            "actions: { a: { title: a, steps: [{ run: [a] }], \(unknown): 1 } }\n"
+        ),
+        runbook(["$defs", "check_http"], "look: [{ http: { get: / }, \(unknown): 1 }]\n"),
+        runbook(["$defs", "check_run"], "look: [{ run: [a], reads: true, \(unknown): 1 }]\n"),
+        runbook(
+            ["$defs", "act_run"],
+            "actions: { a: { title: a, steps: [{ run: [a], \(unknown): 1 }] } }\n"
+        ),
         Section("secrets", "*", text: "secrets: { A: { \(unknown): 1 } }\n"),
         Section("$defs", "step_http", text: "validate: [{ http: { get: / }, \(unknown): 1 }]\n"),
         Section("$defs", "step_run", text: "prepare: [{ run: [a], \(unknown): 1 }]\n"),
@@ -115,6 +138,11 @@ import Testing
         ),
     ]
 
+    private static func runbook(_ path: [String], _ more: String) -> Section {
+        let look = more.hasPrefix("look:") ? "" : "look: [{ tcp: a }]\n"
+        return Section().with(RunbookTests.base + look + more, at: path)
+    }
+
     @Test(arguments: sections)
     func `schema and decoder know the same keys`(_ section: Section) throws {
         let schema = try #require(try Self.schema() as? [String: Any])
@@ -132,10 +160,11 @@ import Testing
         for keys in Self.allObjects(schema) where !keys.isEmpty && !Self.isKindOfDriver(keys) {
             let step = keys.subtracting([
                 "http", "run", "script", "tcp", "env", "backup", "approval", "wait", "window", "checklist",
-                "notify",
+                "notify", "metric",
             ])
             let isStep = step.isSubset(of: [
-                "name", "on_failure", "always", "timeout", "retry", "idempotent", "when",
+                "name", "on_failure", "always", "timeout", "retry", "idempotent", "when", "severity", "hint",
+                "suggests", "reads", "shows",
             ])
             #expect(compared.contains(keys) || isStep, "\(keys.sorted()) is not compared with the decoder")
         }
@@ -161,11 +190,16 @@ import Testing
             Book.base + "notify: [{ slack: a, on: [sometimes] }]\n",
             Book.base + "notify: [{ slack: a }]\nprepare: [{ notify: { to: [slack] } }]\n",
             Book.base + "strategy: { canary: [10] }\n",
+            RunbookTests.base, RunbookTests.base + "look: []\n",
+            RunbookTests.base + "look: [{ tcp: a, on_failure: stop }]\n",
+            RunbookTests.base + "look: [{ tcp: a, severity: P9 }]\n",
+            RunbookTests.base + "look: [{ metric: { from: { command: [a] }, expect: many } }]\n",
+            RunbookTests.base + "look: [{ tcp: a }]\nenvironments: {}\n",
             "service: mina\n",
         ]
         let good = [
             try SamplePlaybookTests.sample("quickstart.yml"), try SamplePlaybookTests.sample("canary.yml"),
-            Book.base + PlanTests.full,
+            Book.base + PlanTests.full, RunbookTests.full,
             Book.base + WindowTests.text + "afterwards: [{ retire: { after: 3d, do: [{ run: [a] }] } }]\n",
             Book.base + NotifyTests.full,
             Book.base + "secrets: { A: , B: { command: [x] } }\nstrategy: instant\n",
@@ -222,6 +256,10 @@ import Testing
         for choice in node["anyOf"] as? [[String: Any]] ?? [] where choice["type"] as? String == "object" {
             return properties(of: choice, at: path)
         }
+        // A path that names no definition begins at a playbook.
+        if node["$defs"] != nil, path.first != "$defs" {
+            return properties(of: node, at: ["$defs", "playbook"] + path)
+        }
         guard let first = path.first else {
             return (node["properties"] as? [String: Any]).map { Set($0.keys) }
         }
@@ -248,14 +286,16 @@ import Testing
         return own + map.values.flatMap(allObjects)
     }
 
-    /// The stub kinds' own schemas are no business of the language's.
+    /// The stub kinds' own schemas, and names instead of keys, are no business of the language's.
     private static func isKindOfDriver(_ keys: Set<String>) -> Bool {
-        keys == ["get"] || keys == ["nginx", "upstream", "log"] || keys == ["haproxy", "backend", "socket"]
+        keys == ["get"] || keys == ["P0", "P1", "P2", "P3"] || keys == ["nginx", "upstream", "log"]
+            || keys == ["haproxy", "backend", "socket"]
     }
 }
 
 extension SchemaTests.Section {
     fileprivate func with(_ text: String) -> Self { Self(path: path, text: text) }
+    fileprivate func with(_ text: String, at path: [String]) -> Self { Self(path: path, text: text) }
 
     private init(path: [String], text: String) {
         self.path = path

@@ -12,6 +12,7 @@ struct AttendedSession {
     init(
         _ workplace: Workplace,
         _ store: any StateStore,
+        observer: (any RunObserver)? = nil,
         leavesAtGates: Bool = false,
         runsFollowUps: Bool = false
     ) throws(CommandFailure) {
@@ -20,7 +21,7 @@ struct AttendedSession {
         session = RunSession(
             desk: try workplace.desk(),
             store: store,
-            observer: workplace.observer(),
+            observer: observer ?? workplace.observer(),
             stops: signals.stops,
             leavesAtGates: leavesAtGates,
             runsFollowUps: runsFollowUps
@@ -31,8 +32,12 @@ struct AttendedSession {
     ///
     /// A run that another process took over is followed to its end, so that who began it still learns what
     /// became of it.
-    func follow(_ end: RunEnd, _ service: Service) async throws(CommandFailure) -> ExitStatus {
-        guard case .lost(let state) = end else { return workplace.conclude(end, signals) }
+    func follow(
+        _ end: RunEnd,
+        _ service: Service,
+        named: RunID? = nil
+    ) async throws(CommandFailure) -> ExitStatus {
+        guard case .lost(let state) = end else { return workplace.conclude(end, signals, named: named) }
         Printer.errors.line("bgdeploy: another process has taken this run over; following it")
         return try await settled(from: state, service)
     }

@@ -78,13 +78,20 @@ extension Workplace {
     }
 
     /// Tells a run's end where the journal's lines have not, and says which code it means.
-    func conclude(_ end: RunEnd, _ signals: Signals) -> ExitStatus {
+    ///
+    /// A runbook's run is `named`, since commands go by the playbook's service else.
+    func conclude(_ end: RunEnd, _ signals: Signals, named: RunID? = nil) -> ExitStatus {
+        let run = named.map { " \($0)" } ?? ""
         switch end {
         case .settled(let state): return ExitStatus(of: state)
         case .waiting(let state):
             let what = state.waiting.map { "waits for \($0.kind): \($0.title)" } ?? "is paused"
-            Printer.errors.line("bgdeploy: the run \(what); \(state.split)\nGo on with `bgdeploy resume`.")
+            let split = state.plan.runbook == nil ? "; \(state.split)" : ""
+            Printer.errors.line("bgdeploy: the run \(what)\(split)\nGo on with `bgdeploy resume\(run)`.")
             return .waiting
+        case .stopped(let state) where state.plan.runbook != nil:
+            Printer.errors.line("bgdeploy: stopped\nGo on with `bgdeploy resume\(run)`.")
+            return signals.first == SIGINT ? .interrupted : .terminated
         case .stopped(let state):
             Printer.errors.line(
                 """
@@ -102,8 +109,9 @@ extension Workplace {
     private func conclude(_ state: RunState, _ error: RunStoreError, _ restored: [String]) -> ExitStatus {
         let what = CommandFailure(error).message
         guard !restored.isEmpty else {
+            let traffic = state.plan.runbook == nil ? "; no traffic moved" : ""
             Printer.errors.line(
-                "bgdeploy: the journal could not be written, so nothing more was begun; no traffic moved\n\(what)"
+                "bgdeploy: the journal could not be written, so nothing more was begun\(traffic)\n\(what)"
             )
             return .failed
         }

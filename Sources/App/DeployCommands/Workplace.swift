@@ -61,6 +61,19 @@ struct Workplace: Sendable {
     /// As the playbook file says.
     func service() throws(CommandFailure) -> Service { try Service(playbookAt: playbookPath, clock: clock) }
 
+    /// The runbook's of `run`, where that is a runbook's; else as the playbook file says.
+    func service(of run: String?, _ store: any RunStore) async throws(CommandFailure) -> Service {
+        guard let run else { return try service() }
+        let record: RunRecord?
+        do throws(RunStoreError) {
+            record = try await store.run(run)
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let record, record.isOfRunbook else { return try service() }
+        return try await Service(runbookOf: record, store, clock: clock)
+    }
+
     func store() async throws(CommandFailure) -> any RunStore {
         if let remote { return remote.store }
         return try await desk().store()

@@ -36,30 +36,44 @@ extension Catalogue {
         _ values: Values
     ) throws(CommandFailure) -> any Gauge {
         do throws(StepFailure) {
-            switch spec.source {
-            case .json(let template, let field):
-                let location = try template.resolved(in: values)
-                let url = location.hasPrefix("/") ? try values.value(of: base) + location : location
-                return JSONGauge(name: spec.name, url: url, path: field)
-            case .prometheus(let query):
-                return PacedGauge(
-                    try prometheus(spec.name, query, values),
-                    every: query.every,
-                    clock: SystemClock()
-                )
-            case .command(let templates, let every):
-                var arguments: [String] = []
-                for template in templates { arguments.append(try template.resolved(in: values)) }
-                let command = CommandGauge(
-                    name: spec.name,
-                    arguments: arguments,
-                    environment: environment(values),
-                    folder: playbook.folder
-                )
-                return PacedGauge(command, every: every, clock: SystemClock())
-            }
+            return try gauge(spec, at: base, in: playbook.folder, values)
         } catch {
             throw CommandFailure(.badInput, "\(spec.name): \(error.message)")
+        }
+    }
+
+    /// For steps, which ask once and so as often as they are asked.
+    static let gauges = GaugeMaker { spec, values, folder throws(StepFailure) in
+        try gauge(spec, at: "candidate.url", in: folder, values)
+    }
+
+    private static func gauge(
+        _ spec: Playbook.GaugeSpec,
+        at base: String,
+        in folder: String,
+        _ values: Values
+    ) throws(StepFailure) -> any Gauge {
+        switch spec.source {
+        case .json(let template, let field):
+            let location = try template.resolved(in: values)
+            let url = location.hasPrefix("/") ? try values.value(of: base) + location : location
+            return JSONGauge(name: spec.name, url: url, path: field)
+        case .prometheus(let query):
+            return PacedGauge(
+                try prometheus(spec.name, query, values),
+                every: query.every,
+                clock: SystemClock()
+            )
+        case .command(let templates, let every):
+            var arguments: [String] = []
+            for template in templates { arguments.append(try template.resolved(in: values)) }
+            let command = CommandGauge(
+                name: spec.name,
+                arguments: arguments,
+                environment: environment(values),
+                folder: folder
+            )
+            return PacedGauge(command, every: every, clock: SystemClock())
         }
     }
 

@@ -26,6 +26,7 @@ extension Catalogue {
             kind.alsoElsewhere(client: { SSHClient.usual() }, version: programVersion)
         },
         notifierKinds: NotifierKinds.all(),
+        gauges: gauges,
         zones: SystemZones()
     )
 

@@ -20,7 +20,7 @@ package enum ExitStatus: Int32, Error {
     /// What a run's end means to who ran it.
     package init(of state: RunState) {
         switch state.condition {
-        case .succeeded: self = .done
+        case .succeeded: self = state.failedChecks.isEmpty ? .done : .failed
         case .failed: self = .failed
         case .rolledBack: self = .rolledBack
         case .rollbackFailed: self = .rollbackFailed

@@ -28,10 +28,15 @@ package struct RecordedRun: Sendable {
     }
 
     package var lastEvent: Int { entries.last?.sequence ?? 0 }
+    /// What a runbook's checks found.
+    package var findings: RunbookFold { RunbookFold(entries.map(\.event)) }
+    /// The incident that is open after a runbook's run; `nil` without one, and for a release.
+    package var incident: Incident? { findings.incident(after: state, of: record.id) }
     /// The environment that is live because the run is over and its traffic is back; `nil` where a rollback has
     /// something to do.
     package var nothingToTakeBack: EnvironmentName? {
-        switch state.stage {
+        guard state.plan.runbook == nil else { return nil }
+        return switch state.stage {
         // Another try is exactly what is asked for.
         case .ended(.rollbackFailed): nil
         case .ended: state.plan.stable
@@ -53,6 +58,11 @@ package struct RunHistory: Sendable {
     package func latest() async throws(RunStoreError) -> RecordedRun? {
         guard let record = try await store.runs(of: service, limit: 1).first else { return nil }
         return try await recorded(record)
+    }
+
+    /// The incident that the latest run of a runbook's ledger left; `nil` without one.
+    package func incident() async throws(RunStoreError) -> Incident? {
+        try await latest()?.incident
     }
 
     /// By identity, or the latest without one.

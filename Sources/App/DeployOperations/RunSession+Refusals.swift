@@ -23,6 +23,7 @@ extension RunSession {
             throw CommandFailure(error)
         }
         guard let latest, !latest.state.isSettled else { return }
+        guard latest.state.plan.runbook == nil else { throw .unsettled(latest) }
         throw CommandFailure(
             .held,
             """

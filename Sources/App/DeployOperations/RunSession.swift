@@ -35,7 +35,7 @@ package struct RunSession: Sendable {
     }
 
     var clock: any Timekeeper { desk.clock }
-    private var notices: Notices { Notices(desk: desk, store: store) }
+    var notices: Notices { Notices(desk: desk, store: store) }
 
     // MARK: beginning
 
@@ -256,7 +256,7 @@ package struct RunSession: Sendable {
         }
     }
 
-    private func acquire(
+    func acquire(
         _ service: String,
         purpose: String,
         _ floor: Int,
@@ -279,7 +279,7 @@ package struct RunSession: Sendable {
     /// `isWayBack`: a secret that cannot be had must not keep users from the old version.
     ///
     /// Only the steps that need it will fail.
-    private func surroundings(
+    func surroundings(
         _ service: Service,
         _ frozen: FrozenPlan,
         run: RunID,

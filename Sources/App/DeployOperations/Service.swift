@@ -32,6 +32,17 @@ package struct Service: Sendable {
 
     /// As the playbook file at `path` says.
     package init(playbookAt path: String, clock: any Timekeeper) throws(CommandFailure) {
+        try self.init(fileAt: path, clock: clock)
+        guard playbook.runbook == nil else {
+            throw CommandFailure(
+                .badInput,
+                "\(path) is a runbook and releases nothing; look with `bgdeploy runbook \(path)`"
+            )
+        }
+    }
+
+    /// As the playbook or the runbook at `path` says.
+    package init(fileAt path: String, clock: any Timekeeper) throws(CommandFailure) {
         try self.init(text: Self.read(path), path: path, clock: clock)
     }
 

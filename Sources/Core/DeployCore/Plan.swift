@@ -33,6 +33,8 @@ public struct Plan: Hashable, Codable, Sendable {
     public let retirement: Retirement?
     /// Who let this run go through closed windows; `nil` when nobody did.
     public var windowOverride: WindowOverride?
+    /// What the run does instead of a release; `nil` for a release, and in plans of older versions.
+    public var runbook: RunbookPart?
 
     public init(
         service: String,
@@ -45,7 +47,8 @@ public struct Plan: Hashable, Codable, Sendable {
         followUps: [FollowUp] = [],
         playbookDigest: String = "",
         forwardFix: String? = nil,
-        retirement: Retirement? = nil
+        retirement: Retirement? = nil,
+        runbook: RunbookPart? = nil
     ) {
         self.service = service
         self.version = version
@@ -58,6 +61,7 @@ public struct Plan: Hashable, Codable, Sendable {
         self.playbookDigest = playbookDigest
         self.forwardFix = forwardFix
         self.retirement = retirement
+        self.runbook = runbook
     }
 
     /// What stays on the stable environment until monitor has passed; `nil` for nothing.
@@ -84,8 +88,14 @@ public enum PhaseName: String, Hashable, Codable, Sendable, CaseIterable, Custom
     case validate, drain
     case shift = "switch"
     case monitor, rollback, afterwards
+    /// Those of a runbook.
+    case look, act, verify
 
     public var description: String { rawValue }
+    /// Whether it is of a runbook, and so has neither a candidate nor a stable environment.
+    public var isOfRunbook: Bool { self == .act || isOfChecks }
+    /// Whether its steps only look, each for itself.
+    public var isOfChecks: Bool { self == .look || self == .verify }
 }
 
 /// One phase of a plan.

@@ -51,6 +51,7 @@ extension Draft {
 
     private mutating func abort(_ reason: String) {
         switch state.stage {
+        case .released where state.plan.runbook != nil: refuse("the run has ended")
         case .released: refuse("the run has succeeded; `rollback` takes it back")
         case .ended(.rolledBack), .ended(.failed): refuse("the run has ended")
         case .idle, .forward, .returning, .ended(.rollbackFailed): rollBack(reason, gradually: false)
@@ -62,14 +63,19 @@ extension Draft {
         case .idle: turnBack(reason)
         case .forward(_, .steps(_, let failure, _)):
             if failure == nil { failSteps(reason) }
+        case .released where state.plan.runbook != nil: refuse(Self.nothingMoved)
         case .released where state.retiredAt != nil: refuse(retiredReason)
         case .forward, .released: turnBack(reason, gradually: gradually)
         case .returning: if !gradually { hasten() }
         case .ended(.rollbackFailed): turnBack(reason)
         case .ended(.rolledBack): refuse("the run has been rolled back already")
+        case .ended(.failed) where state.plan.runbook != nil: refuse(Self.nothingMoved)
         case .ended(.failed): refuse("the run failed before any traffic moved; there is nothing to take back")
         }
     }
+
+    private static let nothingMoved =
+        "a runbook's run moves no traffic: there is nothing to take back; name a release to take that one back"
 }
 
 extension RunState.Progress {

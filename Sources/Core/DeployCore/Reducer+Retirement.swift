@@ -6,7 +6,7 @@ extension Draft {
     }
 
     mutating func retire(early: Bool) {
-        guard case .released(let since, _) = state.stage else {
+        guard case .released(let since, _) = state.stage, state.plan.runbook == nil else {
             return refuse("only the environment that a succeeded run has left behind can be retired")
         }
         guard state.retiredAt == nil else { return refuse(retiredReason) }

@@ -118,6 +118,7 @@ struct Draft {
         let pending = state.pending.remove(at: position)
         state.takeovers = 0
         learnOfTraffic(from: pending.effect, answer)
+        learnOfTrouble(from: pending, answer)
         if case .succeeded(let captures) = answer {
             state.captures.merge(captures) { _, new in new }
         }
@@ -138,6 +139,13 @@ struct Draft {
             if case .route(let exposure) = pending.effect { !exposure.isNone } else { false }
         }
         if mayHaveLanded { state.hasMovedTraffic = true }
+    }
+
+    private mutating func learnOfTrouble(from pending: PendingEffect, _ answer: Answer) {
+        guard case .step(let step) = pending.effect, !pending.isCancelled, answer.failure != nil,
+            state.plan.runbook?.check(step.id) != nil
+        else { return }
+        state.failedChecks.append(step.id)
     }
 
     /// What may have been in force for a moment counts as moved traffic.

@@ -18,6 +18,8 @@ public struct RunState: Hashable, Codable, Sendable {
     public internal(set) var takeovers: Int
     /// When the stable environment was taken out of service: from then on users are not put back to it.
     public internal(set) var retiredAt: Timestamp?
+    /// Checks of a runbook that failed, in that order; empty for a release.
+    public internal(set) var failedChecks: [StepID]
 
     public init(plan: Plan) {
         self.plan = plan
@@ -29,6 +31,7 @@ public struct RunState: Hashable, Codable, Sendable {
         nextEffectID = 1
         captures = [:]
         takeovers = 0
+        failedChecks = []
     }
 }
 

@@ -51,6 +51,10 @@ extension HTTPTarget {
                 diagnostics.report(position, "`via` has no meaning for a whole URL; give the path alone")
             }
         default:
+            if context.phase.isOfRunbook, context.publicURL == nil {
+                diagnostics.report(address.position, "a path needs the runbook's `url`: `\(address.source)`")
+                return
+            }
             let isPublic = way.route == .public || way.route == .balancer
             if let position = way.position, isPublic, context.publicURL == nil {
                 diagnostics.report(

@@ -24,6 +24,9 @@ package struct PostgresStep: StepAction {
         }
     }
 
+    /// As many rows a person is shown.
+    private static let shownRows = 30
+
     let url: URLTemplate
     /// Its references are sent as `$1`, `$2` and so on, beside the text.
     let statement: Template
@@ -75,12 +78,14 @@ package struct PostgresStep: StepAction {
                     statement: text,
                     values: parameters,
                     writes: writes,
-                    deadline: attempt.time(within: within)
+                    deadline: attempt.time(within: within),
+                    rowLimit: attempt.isShown ? Self.shownRows : 1
                 )
             )
         } catch {
             throw report.failure(error)
         }
+        if attempt.isShown { PostgresTable(answer).lines.forEach(attempt.report) }
         let mismatches = try mismatches(in: answer, values: values)
         guard mismatches.isEmpty else { throw report.failure(answer, mismatches) }
         return StepResult(summary: report.summary(answer))

@@ -11,19 +11,23 @@ package struct PostgresRequest: Sendable {
     package let writes: Bool
     /// For everything together, from the first name's look-up to the answer.
     package let deadline: Duration
+    /// How many rows of the answer are wanted.
+    package let rowLimit: Int
 
     package init(
         address: PostgresAddress,
         statement: String,
         values: [String] = [],
         writes: Bool,
-        deadline: Duration
+        deadline: Duration,
+        rowLimit: Int = 1
     ) {
         self.address = address
         self.statement = statement
         self.values = values
         self.writes = writes
         self.deadline = deadline
+        self.rowLimit = rowLimit
     }
 }
 
@@ -35,15 +39,20 @@ package struct PostgresAnswer: Hashable, Sendable {
         package let value: String?
     }
 
-    /// The first row; `nil` when there is none.
-    package let row: [Cell]?
-    /// Whether there is more than that row.
-    package let hasMore: Bool
+    /// As many as the request wanted, from the first on.
+    package let rows: [[Cell]]
+    /// Whether there are more than those.
+    package let isCut: Bool
     /// How many rows a writing statement changed; `nil` when it does not count them.
     package let changed: Int?
     package let connectedAfter: Duration
     /// Connecting included.
     package let duration: Duration
+
+    /// The first row; `nil` when there is none.
+    package var row: [Cell]? { rows.first }
+    /// Whether there is more than that row.
+    package var hasMore: Bool { isCut || rows.count > 1 }
 }
 
 /// Asks a PostgreSQL one thing over a connection of its own, by libpq.

@@ -39,15 +39,15 @@ struct PostgresDialogue {
         while let _ = try result(of: link) {}
         outcome = .rolledBack
         guard link.sendStatement(request.statement, request.values) else { throw broken(link) }
-        let (row, hasMore) = try rows(of: link, from: received)
+        let (rows, isCut) = try rows(of: link, from: received)
         if request.writes {
             outcome = .unknown
             guard link.sendScript("COMMIT") else { throw broken(link) }
             while let _ = try result(of: link) {}
         }
         return PostgresAnswer(
-            row: row,
-            hasMore: hasMore,
+            rows: rows,
+            isCut: isCut,
             changed: changed,
             connectedAfter: connectedAfter,
             duration: ContinuousClock.now - start
@@ -65,27 +65,27 @@ struct PostgresDialogue {
             """
     }
 
-    /// The first row, and whether there are more.
+    /// The first rows, and whether there are more.
     ///
-    /// A query is left when its second row comes; a statement that writes is heard to its end.
+    /// A query is left when a row comes that nobody wants; a statement that writes is heard to its end.
     private mutating func rows(
         of link: PostgresLink,
         from received: Int
-    ) throws(PostgresError) -> (first: [PostgresAnswer.Cell]?, hasMore: Bool) {
-        var first: [PostgresAnswer.Cell]?
-        var hasMore = false
+    ) throws(PostgresError) -> (first: [[PostgresAnswer.Cell]], isCut: Bool) {
+        var first: [[PostgresAnswer.Cell]] = []
+        var isCut = false
         while let result = try result(of: link, limit: received + Self.byteLimit) {
             guard case .row = result.kind else {
                 changed = result.changed
                 continue
             }
-            if first == nil { first = result.row } else { hasMore = true }
-            if hasMore, !request.writes {
+            if first.count < request.rowLimit { first.append(result.row) } else { isCut = true }
+            if isCut, !request.writes {
                 link.cancel(within: Self.cancelLimit, orAnswer: .timedOut(outcome))
                 return (first, true)
             }
         }
-        return (first, hasMore)
+        return (first, isCut)
     }
 
     /// The next result of what was sent; `nil` at its end.

@@ -56,6 +56,8 @@ public struct StepAttempt: Sendable {
     /// Something for the run's journal, which reports and later questions draw on; secrets are masked by the
     /// receiver.
     public let note: @Sendable (Note) -> Void
+    /// Whether a person is to see all that it finds, such as a query's rows: as lines of ``report``.
+    public var isShown = false
 
     public init(
         run: RunID,
@@ -77,6 +79,23 @@ public struct StepAttempt: Sendable {
         self.isDetaching = isDetaching
         self.report = report
         self.note = note
+    }
+
+    /// The same, with all that it finds going to `report`.
+    public func showing(_ report: @escaping @Sendable (String) -> Void) -> StepAttempt {
+        var attempt = StepAttempt(
+            run: run,
+            step: step,
+            number: number,
+            deadline: deadline,
+            values: values,
+            folder: folder,
+            isDetaching: isDetaching,
+            report: report,
+            note: note
+        )
+        attempt.isShown = true
+        return attempt
     }
 }
 

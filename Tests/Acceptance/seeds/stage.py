@@ -6,7 +6,7 @@ and durations are replaced; every replacement must find its text.
 import base64, http.server, pathlib, random, re, sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from lab import *
-from service import Postgres
+from postgres import Postgres
 
 PLATFORMS = pathlib.Path(__file__).resolve().parent.parent / "platforms"
 PLAYBOOK = PLATFORMS.parent.parent.parent / "playbooks/mina.yml"

@@ -12,6 +12,7 @@ enum StubCatalogue {
         migrationParts: [gate, rehearse, kind("apply", isReadOnly: false)],
         balancerKinds: [nginx, haproxy],
         notifierKinds: [slack],
+        gauges: GaugeMaker { spec, _, _ in StubGauge(spec) },
         zones: StubZones()
     )
 
@@ -192,5 +193,25 @@ struct StubBalancer: LoadBalancer {
     }
     func connections(to environment: EnvironmentName) async throws(LoadBalancerError) -> Int {
         throw .unreachable("stub")
+    }
+}
+
+/// Reads the number that its command is.
+struct StubGauge: Gauge {
+    let name: String
+    private let figure: Double?
+
+    init(_ spec: Playbook.GaugeSpec) {
+        name = spec.name
+        if case .command(let words, _) = spec.source {
+            figure = words.first.flatMap { Double($0.source) }
+        } else {
+            figure = nil
+        }
+    }
+
+    func read() async throws(MetricsError) -> Double {
+        guard let figure else { throw .noEvidence("a stub knows no number") }
+        return figure
     }
 }

@@ -30,7 +30,7 @@ struct CheckCommand: CommandBody {
         let path = file ?? workplace.playbookPath
         let service: Service
         do throws(CommandFailure) {
-            service = try Service(playbookAt: path, clock: workplace.clock)
+            service = try Service(fileAt: path, clock: workplace.clock)
             try service.refuseWaysDown()
         } catch {
             guard error.status == .badInput, workplace.options.output == .json else { throw error }

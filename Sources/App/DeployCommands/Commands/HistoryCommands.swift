@@ -41,7 +41,8 @@ struct HistoryCommand: ServiceCommand {
         let tint: Style.Tint = run.state.condition == .succeeded ? .green : .red
         return "\(run.record.id)  \(Clock.date(run.record.startedAt))  \(run.record.service)  "
             + "\(run.record.version.rawValue.padded(to: 12))  "
-            + "\(run.state.plan.stable) → \(run.state.plan.candidate)  "
+            + (run.state.plan.runbook == nil
+                ? "\(run.state.plan.stable) → \(run.state.plan.candidate)  " : "")
             + style(run.state.condition.rawValue.padded(to: 14), run.state.isSettled ? tint : .yellow)
             + "  \(Span.seconds(took.milliseconds / 1000))"
     }

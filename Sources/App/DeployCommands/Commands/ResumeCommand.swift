@@ -18,8 +18,8 @@ struct ResumeCommand: ServiceCommand {
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         if let remote = workplace.remote { return try await body(workplace, remote) }
-        let service = try workplace.service()
         let store = try await workplace.desk().store()
+        let service = try await workplace.service(of: run, store)
         let recorded = try await RunHistory(store: store, service: service.name).run(run)
         guard !recorded.state.isSettled || recorded.state.hasFollowUps else {
             let word = recorded.state.condition.rawValue
@@ -50,7 +50,8 @@ struct ResumeCommand: ServiceCommand {
             runsFollowUps: recorded.state.hasFollowUps
         )
         let end = try await attended.session.takeOver(recorded, service, obeying: nil, .onlyIfFree)
-        return try await attended.follow(end, service)
+        let name = recorded.record.isOfRunbook ? recorded.record.id : nil
+        return try await attended.follow(end, service, named: name)
     }
 
     /// A service goes on with interrupted runs by itself: what is left to do is to end a pause, and to follow.

@@ -37,8 +37,8 @@ struct StatusCommand: ServiceCommand {
 
     private func look(_ workplace: Workplace) async throws(CommandFailure) -> Look {
         guard let remote = workplace.remote else {
-            let service = try workplace.service()
             let store = try await workplace.store()
+            let service = try await workplace.service(of: run, store)
             return { () async throws(CommandFailure) in
                 try await ServiceStatus.read(service, store, run: run)
             }

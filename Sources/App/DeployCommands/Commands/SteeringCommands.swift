@@ -16,8 +16,8 @@ protocol SteeringCommand: ServiceCommand {
 extension SteeringCommand {
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         if let remote = workplace.remote { return try await body(workplace, remote) }
-        let service = try workplace.service()
         let store = try await workplace.store()
+        let service = try await workplace.service(of: run, store)
         let steering = Steering(desk: try workplace.desk(), store: store)
         let recorded = try await steering.openRun(run, service)
         guard try await steering.post(command, reason, to: recorded) else {
@@ -29,7 +29,8 @@ extension SteeringCommand {
                 )
             ).refusal
             if let refusal { throw CommandFailure(.failed, refusal) }
-            workplace.printer.line("\(told), once the run is gone on with: bgdeploy resume")
+            let name = recorded.record.isOfRunbook ? " \(recorded.record.id)" : ""
+            workplace.printer.line("\(told), once the run is gone on with: bgdeploy resume\(name)")
             return .waiting
         }
         workplace.printer.line(told)
@@ -111,8 +112,8 @@ struct AbortCommand: ServiceCommand {
                 try await remote.abort(recorded, reason)
             }
         }
-        let service = try workplace.service()
         let store = try await workplace.desk().store()
+        let service = try await workplace.service(of: run, store)
         let steering = Steering(desk: try workplace.desk(), store: store)
         let recorded = try await steering.openRun(run, service)
         let attended = try AttendedSession(workplace, store)

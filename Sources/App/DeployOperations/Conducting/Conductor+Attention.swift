@@ -28,6 +28,13 @@ extension Conductor {
                 }
                 complaints[listed.name] = complaint
             }
+            let complaint = await complaint { () async throws(CommandFailure) in
+                try await self.attendToRunbooks(&settled)
+            }
+            if let complaint, complaints[""] != complaint {
+                logger.warning("runbook needs a person", metadata: ["reason": "\(complaint)"])
+            }
+            complaints[""] = complaint
             do { try await desk.clock.sleep(for: Self.pace) } catch { return }
         }
     }
@@ -46,25 +53,57 @@ extension Conductor {
         to service: Service,
         _ settled: inout [String: Settled]
     ) async throws(CommandFailure) {
-        let history = RunHistory(store: store, service: service.name)
         do throws(RunStoreError) {
-            if let record = try await store.runs(of: service.name, limit: 1).first {
-                let posted = try await store.postedCommands(of: record.id)
-                let known = settled[service.name]
-                let isKnown = try await known?.isAllOf(record.id, in: store) == true
-                if !isKnown || !posted.isEmpty {
-                    let run = try await history.recorded(record)
-                    let isOver = run.state.isSettled && !hasWork(run.state)
-                    settled[service.name] = isOver && !run.state.hasFollowUps ? Settled(run) : nil
-                    if isOver { await Notices(desk: desk, store: store).tellRest(of: run.record.id) }
-                    let isAsked = posted.contains { run.refusal(of: $0.posted) == nil }
-                    if !isOver || isAsked { return try await attend(to: run, posted, of: service) }
-                }
+            if let record = try await store.runs(of: service.name, limit: 1).first,
+                let (run, posted) = try await unfinished(record, &settled)
+            {
+                return try await attend(to: run, posted, of: service)
             }
         } catch {
             throw CommandFailure(error)
         }
         try await beginNext(of: service)
+    }
+
+    /// `record`'s run and the commands that wait for it, where something is to be done for it; `nil` when it is over.
+    private func unfinished(
+        _ record: RunRecord,
+        _ settled: inout [String: Settled]
+    ) async throws(RunStoreError) -> (run: RecordedRun, posted: [PostedCommand.Waiting])? {
+        let posted = try await store.postedCommands(of: record.id)
+        let isKnown = try await settled[record.service]?.isAllOf(record.id, in: store) == true
+        guard !isKnown || !posted.isEmpty else { return nil }
+        let run = try await RunHistory(store: store, service: record.service).recorded(record)
+        let isOver = run.state.isSettled && !hasWork(run.state)
+        settled[record.service] = isOver && !run.state.hasFollowUps ? Settled(run) : nil
+        if isOver { await Notices(desk: desk, store: store).tellRest(of: run.record.id) }
+        let isAsked = posted.contains { run.refusal(of: $0.posted) == nil }
+        return !isOver || isAsked ? (run, posted) : nil
+    }
+
+    /// Goes on with the latest run of each runbook of a service that is served here.
+    ///
+    /// What is older than the journal's last hundred runs has long been left by somebody.
+    private func attendToRunbooks(_ settled: inout [String: Settled]) async throws(CommandFailure) {
+        let served = Set(directory.list().map(\.name))
+        do throws(RunStoreError) {
+            var seen = drivenServices
+            for record in try await store.runs(of: nil, limit: 100) where record.isOfRunbook {
+                guard served.contains(RunbookPart.service(ofLedger: record.service)),
+                    seen.insert(record.service).inserted,
+                    let (run, posted) = try await unfinished(record, &settled)
+                else { continue }
+                let runbook: Service
+                do throws(CommandFailure) {
+                    runbook = try await Service(runbookOf: record, store, clock: desk.clock)
+                } catch {
+                    throw .unreadable(error.message)
+                }
+                try await attend(to: run, posted, of: runbook)
+            }
+        } catch {
+            throw CommandFailure(error)
+        }
     }
 
     /// A run that was over when it was read, and how far it was read.

@@ -10,7 +10,7 @@ extension RunReport {
     }
 
     package var html: String {
-        let name = Self.escaped("\(plan.service) \(plan.version)")
+        let name = Self.escaped(subject)
         let cause = run.state.reason.map { "<h2>Cause</h2><pre>\(Self.escaped($0))</pre>" } ?? ""
         return """
             <!doctype html>
@@ -19,7 +19,7 @@ extension RunReport {
             <style>\(Self.css)</style>
             <h1>\(name): \(condition)</h1>
             <p>\(Self.escaped(outcome))</p>\(Self.table(facts.map { [$0.0, $0.1] }))\(cause)
-            <h2>Impact</h2>\(impactHTML)
+            \(plan.runbook == nil ? "<h2>Impact</h2>\(impactHTML)" : foundHTML)
             \(findings.map(evidenceHTML) ?? "")
             <h2>Timeline</h2><ol>\(storyline.map(Self.item).joined(separator: "\n"))</ol>
             \(loads.map(Self.load).joined())
@@ -31,6 +31,13 @@ extension RunReport {
         let words = [impact] + (harm.map { [$0] } ?? [])
         let moves = shares.map { [Clock.time($0.at), "\($0.exposure)"] }
         return words.map { "<p>\(Self.escaped($0))</p>" }.joined() + Self.table(moves)
+    }
+
+    private var foundHTML: String {
+        "<h2>Found</h2>"
+            + found.map { entry in
+                "<h3>\(entry.mark) \(Self.escaped(entry.title))</h3><pre>\(Self.escaped(entry.text))</pre>"
+            }.joined()
     }
 
     private func evidenceHTML(_ findings: RunFindings) -> String {

@@ -9,40 +9,46 @@ extension RunReport {
         .object([
             ("run", .text(run.record.id.rawValue)), ("service", .text(plan.service)),
             ("version", .text(plan.version.rawValue)), ("state", .text(run.state.condition.rawValue)),
-            ("stable", .text(plan.stable.rawValue)), ("candidate", .text(plan.candidate.rawValue)),
-            ("outcome", .text(outcome)), ("cause", run.state.reason.map { .text($0) } ?? .null),
+            ("stable", plan.stableJSON), ("candidate", plan.candidateJSON),
+            ("runbook", plan.runbook?.json ?? .null), ("incident", run.incident?.json ?? .null),
+            ("findings", foundJSON), ("outcome", .text(outcome)),
+            ("cause", run.state.reason.map { .text($0) } ?? .null),
             ("impact", .text(impact)), ("harm", harmJSON),
             ("exposureSeconds", exposure.map { .decimal($0.seconds) } ?? .null),
             ("startedAt", .text(Clock.iso(run.record.startedAt))),
             ("updatedAt", .text(Clock.iso(run.updatedAt))),
-            (
-                "shares",
-                .list(
-                    shares.map {
-                        .object([
-                            ("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.exposure.share.value)),
-                        ])
-                    }
-                )
-            ),
-            (
-                "loads",
-                .list(loads.map { .object([("step", .text($0.step)), ("text", .text($0.text))]) })
-            ),
-            (
-                "timeline",
-                .list(
-                    timeline.map { line in
-                        .object([
-                            ("at", .text(Clock.iso(line.at))),
-                            ("phase", line.phase.map { .text($0.rawValue) } ?? .null),
-                            ("text", .text(line.text)),
-                        ])
-                    }
-                )
-            ),
+            ("shares", sharesJSON), ("loads", loadsJSON), ("timeline", timelineJSON),
             ("evidence", findings.map(evidenceJSON) ?? .null),
         ])
+    }
+
+    private var foundJSON: JSON {
+        guard let part = plan.runbook else { return .list([]) }
+        return .list(run.findings.findings(of: part).map(\.json))
+    }
+
+    private var sharesJSON: JSON {
+        .list(
+            shares.map {
+                .object([("at", .text(Clock.iso($0.at))), ("candidate", .decimal($0.exposure.share.value))])
+            }
+        )
+    }
+
+    private var loadsJSON: JSON {
+        .list(loads.map { .object([("step", .text($0.step)), ("text", .text($0.text))]) })
+    }
+
+    private var timelineJSON: JSON {
+        .list(
+            timeline.map { line in
+                .object([
+                    ("at", .text(Clock.iso(line.at))),
+                    ("phase", line.phase.map { .text($0.rawValue) } ?? .null),
+                    ("text", .text(line.text)),
+                ])
+            }
+        )
     }
 
     private var harmJSON: JSON {

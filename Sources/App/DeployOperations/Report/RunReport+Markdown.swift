@@ -4,14 +4,14 @@ import DeployPorts
 /// For a pull request or a chat.
 extension RunReport {
     package var markdown: String {
-        var lines = ["# \(plan.service) \(plan.version): \(condition)", "", outcome, ""]
+        var lines = ["# \(Self.cell(subject)): \(condition)", "", outcome, ""]
         lines += ["| | |", "|---|---|"] + facts.map { "| \($0) | \(Self.cell($1)) |" }
         if let reason = run.state.reason {
             // Indented code has no fence that the text could close.
             let text = Style.harmless(reason).split(separator: "\n", omittingEmptySubsequences: false)
             lines += ["", "## Cause", ""] + text.map { "    \($0)" }
         }
-        lines += ["", "## Impact", "", impact] + (harm.map { ["", Self.cell($0)] } ?? []) + [""]
+        lines += plan.runbook == nil ? impactLines : foundLines
         if !shares.isEmpty {
             lines += ["| time | \(plan.candidate)'s share |", "|---|---|"]
             lines += shares.map { "| \(Clock.time($0.at)) | \($0.exposure) |" } + [""]
@@ -27,6 +27,18 @@ extension RunReport {
             lines += ["", "## Load of \(Self.cell(load.step))", ""] + text.map { "    \($0)" }
         }
         return lines.joined(separator: "\n")
+    }
+
+    private var impactLines: [String] {
+        ["", "## Impact", "", impact] + (harm.map { ["", Self.cell($0)] } ?? []) + [""]
+    }
+
+    private var foundLines: [String] {
+        ["", "## Found", ""]
+            + found.flatMap { entry in
+                let text = Style.harmless(entry.text).split(separator: "\n", omittingEmptySubsequences: false)
+                return ["### \(entry.mark) \(Self.cell(entry.title))", ""] + text.map { "    \($0)" } + [""]
+            }
     }
 
     package static func cell(_ text: String) -> String {

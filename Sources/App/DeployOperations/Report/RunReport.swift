@@ -43,11 +43,15 @@ package struct RunReport {
 
     /// `rolled back`, as a title says it.
     package var condition: String {
-        run.state.condition.rawValue.map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined()
+        if plan.runbook != nil, case .released = run.state.stage {
+            return run.state.failedChecks.isEmpty ? "fine" : "trouble found"
+        }
+        return run.state.condition.rawValue.map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined()
     }
 
     package var outcome: String {
-        switch run.state.stage {
+        if let part = plan.runbook { return outcome(of: part) }
+        return switch run.state.stage {
         case .released: "\(plan.version) is live on \(plan.candidate)."
         case .ended(.failed): "It failed before any traffic moved; users stayed on \(plan.stable)."
         case .ended(.rolledBack): "It was rolled back; users are on \(plan.stable)."
@@ -66,6 +70,7 @@ package struct RunReport {
 
     /// `75 % of the traffic at most, for 12s`.
     package var impact: String {
+        guard plan.runbook == nil else { return "A runbook's run moves no traffic." }
         guard let exposure, let most = shares.map(\.exposure.share).max() else {
             return "No user reached the candidate."
         }
@@ -108,7 +113,8 @@ package struct RunReport {
     }
 
     package var facts: [(String, String)] {
-        [
+        if let part = plan.runbook { return facts(of: part) }
+        return [
             ("Run", run.record.id.rawValue), ("Service", plan.service),
             ("Version", "\(plan.version)" + (plan.previousVersion.map { " (before: \($0))" } ?? "")),
             ("From, to", "\(plan.stable) → \(plan.candidate)"), ("Started", Clock.iso(run.record.startedAt)),

@@ -18,7 +18,7 @@ package enum EventJSON {
         fields += [
             ("state", .text(after.condition.rawValue)),
             ("phase", after.phase.map { .text($0.rawValue) } ?? .null),
-            ("split", split(after.split)),
+            ("split", after.plan.runbook == nil ? split(after.split) : .null),
             (
                 "message",
                 .text(
@@ -41,6 +41,11 @@ package enum EventJSON {
             return [("effect", .number(id)), ("step", .text(step.id.rawValue))]
         }
         switch kind {
+        case .started(let plan) where plan.runbook != nil:
+            return [
+                ("type", .text("started")), ("service", .text(plan.service)),
+                ("version", .text(plan.version.rawValue)), ("runbook", plan.runbook?.json ?? .null),
+            ]
         case .started(let plan):
             return [
                 ("type", .text("started")), ("service", .text(plan.service)),

@@ -7,8 +7,8 @@ extension RecordedRun {
         .object([
             ("run", .text(record.id.rawValue)), ("service", .text(record.service)),
             ("version", .text(record.version.rawValue)), ("state", .text(state.condition.rawValue)),
-            ("stable", .text(state.plan.stable.rawValue)),
-            ("candidate", .text(state.plan.candidate.rawValue)),
+            ("stable", state.plan.stableJSON), ("candidate", state.plan.candidateJSON),
+            ("runbook", state.plan.runbook?.json ?? .null), ("incident", incident?.json ?? .null),
             ("reason", state.reason.map { .text($0) } ?? .null),
             ("startedAt", .text(Clock.iso(record.startedAt))),
             ("updatedAt", .text(Clock.iso(updatedAt))),

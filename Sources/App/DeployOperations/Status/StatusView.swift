@@ -13,10 +13,11 @@ extension ServiceStatus {
         fields.append(("version", run.map { .text($0.record.version.rawValue) } ?? .null))
         fields.append(("state", .text(state)))
         fields.append(("phase", run?.state.phase.map { .text($0.rawValue) } ?? .null))
-        fields.append(("stable", run.map { .text($0.state.plan.stable.rawValue) } ?? .null))
-        fields.append(("candidate", run.map { .text($0.state.plan.candidate.rawValue) } ?? .null))
-        fields.append(("split", (observed ?? run?.state.split).map(EventJSON.split) ?? .null))
-        let chosen = (observed ?? run?.state.split)?.chosen
+        fields.append(("stable", run?.state.plan.stableJSON ?? .null))
+        fields.append(("candidate", run?.state.plan.candidateJSON ?? .null))
+        let split = observed ?? (run?.state.plan.runbook == nil ? run?.state.split : nil)
+        fields.append(("split", split.map(EventJSON.split) ?? .null))
+        let chosen = split?.chosen
         fields.append(("chosenUsers", chosen.map { .text($0.rawValue) } ?? .null))
         fields.append(("holdback", run?.state.plan.holdback.map { .decimal($0.value) } ?? .null))
         fields.append(("live", observed?.live.map { .text($0.rawValue) } ?? .null))
@@ -60,8 +61,10 @@ extension ServiceStatus {
 
     package func text(_ style: Style, now: Timestamp) -> String {
         var lines = [
-            style(service, .bold) + "  "
-                + (observed.map { Self.headline($0, style) } ?? style("split unknown", .red))
+            run?.state.plan.runbook != nil
+                ? style(service, .bold)
+                : style(service, .bold) + "  "
+                    + (observed.map { Self.headline($0, style) } ?? style("split unknown", .red))
         ]
         for balancer in balancers {
             switch balancer.result {
@@ -116,7 +119,11 @@ extension ServiceStatus {
             lines.append(style("  driven by \(holder.actor), process \(holder.process)", .faint))
         }
         if state == "interrupted" {
-            lines.append("  go on with `bgdeploy resume`, take it back with `bgdeploy rollback`")
+            lines.append(
+                run.state.plan.runbook == nil
+                    ? "  go on with `bgdeploy resume`, take it back with `bgdeploy rollback`"
+                    : "  go on with `bgdeploy resume \(run.record.id)`"
+            )
         }
         return lines
     }

@@ -25,6 +25,9 @@ package enum Telling {
             tell(mark, before?.phase ?? after.phase, text)
         }
         if case .noted = entry.event.kind { return lines }
+        if after.plan.runbook != nil {
+            return lines + runbookLines(of: entry, before, after, told: lines.first)
+        }
         if let text = turned(before, after, told: lines.first?.text) { tell(.fails, .rollback, text) }
         if let pause = after.pause, before?.pause == nil {
             let why = pause.reason.map { $0 == lines.first?.text ? "" : ": \($0)" } ?? ""
@@ -50,6 +53,7 @@ package enum Telling {
     ) -> (ToldLine.Mark, String)? {
         func pending(_ id: Int) -> PendingEffect? { before?.pending.first { $0.id == id } }
         switch kind {
+        case .started(let plan) where plan.runbook != nil: return begun(plan)
         case .started(let plan):
             let now = plan.previousVersion.map { " with \($0)" } ?? ""
             return (
@@ -57,7 +61,9 @@ package enum Telling {
                 "\(plan.service) \(plan.version) goes to \(plan.candidate); \(plan.stable) is live\(now)"
                     + (plan.reason.map { ": \($0)" } ?? "")
             )
-        case .resumed(let actor): return (.tells, "taken over by \(actor); \(after.split)")
+        case .resumed(let actor):
+            let split = after.plan.runbook == nil ? "; \(after.split)" : ""
+            return (.tells, "taken over by \(actor)\(split)")
         case .succeeded(let id, _, let summary):
             guard let effect = pending(id)?.effect else { return nil }
             if case .wait = effect, case .returning = before?.stage { return nil }
@@ -70,6 +76,9 @@ package enum Telling {
             return judged(verdict, watch)
         case .commanded(let command, let actor, let reason):
             return commanded(command, actor, reason, before, after)
+        case .noted(let note) where note.topic == RunbookFold.topic:
+            // A figure's severity is told with its check's failure.
+            return note.facts[RunbookFold.severityFact] == nil ? (.tells, note.text) : nil
         case .noted(let note):
             return (Self.plainTopics.contains(note.topic) ? .tells : .warns, note.text)
         }
@@ -118,7 +127,7 @@ package enum Telling {
 
     // MARK: what begins
 
-    private static func begin(
+    static func begin(
         _ effect: Effect,
         _ state: RunState,
         at now: Timestamp
@@ -191,6 +200,9 @@ package enum Telling {
         case .step(let step), .approval(let step, _, _), .window(let step, _, _):
             let text = reason.hasPrefix(step.title) ? reason : "\(step.title): \(reason)"
             if pending.isCancelled { return (.tells, "\(text) (it was told to stop)") }
+            if plan.runbook?.checks.contains(where: { $0.step == step.id }) == true {
+                return (.fails, checkFailed(step, text, plan))
+            }
             if case .released = after.stage { return (.warns, text) }
             let decides = step.onFailure == .stop && after.isDecidedByFailure(of: step)
             return decides ? (.fails, text) : (.warns, "\(text)\nThe run goes on all the same.")
@@ -227,6 +239,7 @@ package enum Telling {
         guard before?.isSettled != true || before?.condition != after.condition else { return nil }
         func told(_ reason: String) -> String { cause.flatMap { $0.hasSuffix(reason) ? $0 : nil } ?? reason }
         let plan = after.plan
+        if let part = plan.runbook { return ending(of: part, after, told: told) }
         switch after.stage {
         case .released:
             let old = plan.previousVersion.map { "still has \($0)" } ?? "is as it was"

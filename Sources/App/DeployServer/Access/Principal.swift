@@ -32,12 +32,12 @@ package struct Principal: Hashable, Sendable {
 
     /// Whether it may do this to `service`; to what belongs to no service where that is `nil`.
     ///
-    /// Who is limited to some services may look at what belongs to none (and is to be shown his own), no more.
+    /// A runbook's runs belong to its service. Who is limited to some services may look at what belongs to none (and is to be shown his own), no more.
     package func may(_ scope: Scope, on service: String?) -> Bool {
         // What became of tokens is for who makes them.
         let scope = service == TokenLedger.service ? .admin : scope
         guard scopes.contains(where: { $0.included.contains(scope) }) else { return false }
         guard let services else { return true }
-        return service.map(services.contains) ?? (scope == .read)
+        return service.map { services.contains(RunbookPart.service(ofLedger: $0)) } ?? (scope == .read)
     }
 }

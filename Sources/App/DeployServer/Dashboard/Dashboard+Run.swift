@@ -29,7 +29,11 @@ extension Dashboard {
         }
 
         /// Whether what users have now is this run's doing.
-        var isLatest: Bool { status.map { $0.run?.record.id == run.record.id } ?? !run.state.isSettled }
+        var isLatest: Bool {
+            // Whether a later one of the runbook came is of no consequence for users.
+            guard run.state.plan.runbook == nil else { return true }
+            return status.map { $0.run?.record.id == run.record.id } ?? !run.state.isSettled
+        }
 
         var word: StateWord {
             if let status, isLatest { StateWord(status) } else { StateWord(run) }
@@ -40,7 +44,7 @@ extension Dashboard {
             return status.map { Users($0) } ?? Users(run.state.split, run.state.plan, isObserved: false)
         }
 
-        var title: String { "\(run.record.service) \(run.record.version)" }
+        var title: String { report.subject }
     }
 
     /// The end of what a step printed, masked as the journal is.
@@ -87,9 +91,21 @@ extension Dashboard {
                 tag("h2") { "Phases" }
                 PhaseList(run: page.run.record.id, stages: timeline.stages, logs: page.logs, now: now).markup
             }
-            tag("section") {
-                tag("h2") { "Traffic" }
-                traffic(page, now)
+            if page.run.state.plan.runbook == nil {
+                tag("section") {
+                    tag("h2") { "Traffic" }
+                    traffic(page, now)
+                }
+            } else {
+                tag("section") {
+                    tag("h2") { "Found" }
+                    page.report.found.map { entry in
+                        tag("div") {
+                            tag("h3") { "\(entry.mark) \(entry.title)" }
+                            tag("p", .style("pre")) { "\(entry.text)" }
+                        }
+                    }
+                }
             }
         }
         tag("section") {
@@ -109,7 +125,7 @@ extension Dashboard {
 
     private static func head(_ page: RunPage, _ now: Timestamp) -> Markup {
         tag("header", .style("title")) {
-            crumbs(page.run.record.service, "run \(page.run.record.id)")
+            crumbs(RunbookPart.service(ofLedger: page.run.record.service), "run \(page.run.record.id)")
             tag("h1") {
                 "\(page.title) "
                 page.word.pill
@@ -134,7 +150,9 @@ extension Dashboard {
         _ now: Timestamp
     ) -> Markup {
         tag("section", .style("hero"), .label("Where users are, and what can be done")) {
-            if page.isLatest {
+            if page.run.state.plan.runbook != nil {
+                Markup.nothing
+            } else if page.isLatest {
                 page.users?.markup ?? unknownUsers
             } else {
                 tag("p", .style("note")) {

@@ -31,6 +31,10 @@ struct Headline {
             self = Self.waiting(waiting, state)
             return
         }
+        if plan.runbook != nil, let (_, words) = Telling.ending(nil, state) {
+            text = words.split(whereSeparator: \.isNewline).first.map { "\($0)." } ?? words
+            return
+        }
         switch state.stage {
         case .idle: text = "It is about to begin."
         case .forward, .returning: self = Self.working(run)

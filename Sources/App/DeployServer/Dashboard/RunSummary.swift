@@ -57,7 +57,11 @@ package struct RunSummary: Sendable {
 
     private func row(showsService: Bool, now: Timestamp) -> Markup {
         tag("tr") {
-            if showsService { tag("td") { tag("a", .href(.service(service))) { "\(service)" } } }
+            if showsService {
+                tag("td") {
+                    tag("a", .href(.service(RunbookPart.service(ofLedger: service)))) { "\(service)" }
+                }
+            }
             tag("td") { tag("a", .href(.run(run)), .style("version")) { "\(version)" } }
             tag("td") { state.pill }
             tag("td") { Moment.clock(startedAt, now: now) }

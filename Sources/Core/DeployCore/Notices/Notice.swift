@@ -16,6 +16,10 @@ public struct NoticeTopic: RawRepresentable, Hashable, Codable, Sendable, Custom
     public static let failed = NoticeTopic("failed")
     public static let rolledBack = NoticeTopic("rolled_back")
     public static let rollbackFailed = NoticeTopic("rollback_failed")
+    /// A runbook found trouble that was not known, or graver trouble.
+    public static let incident = NoticeTopic("incident")
+    /// A runbook found the trouble gone.
+    public static let resolved = NoticeTopic("resolved")
     /// What a playbook's step tells.
     public static let message = NoticeTopic("message")
 
@@ -26,17 +30,26 @@ public struct NoticeTopic: RawRepresentable, Hashable, Codable, Sendable, Custom
         .started, .waiting, .switched, .succeeded, .failed, .rolledBack, .rollbackFailed,
     ]
 
-    /// The name of an error rate; `nil` for another topic.
+    /// Those that a runbook may name; `severity:P0` to `severity:P3` come beside them.
+    public static let ofRunbooks: [NoticeTopic] = [
+        .incident, .resolved, .started, .waiting, .succeeded, .failed,
+    ]
+
+    /// The name of an error rate or of an incident's severity; `nil` for another topic.
     public var severity: String? {
         let prefix = "severity:"
         return rawValue.hasPrefix(prefix) ? String(rawValue.dropFirst(prefix.count)) : nil
     }
 
     /// Whether somebody should do something, so that silence is a reason to tell the next person.
-    public var isAlarm: Bool { self == .waiting || self == .rollbackFailed || severity != nil }
+    public var isAlarm: Bool {
+        [.waiting, .rollbackFailed, .incident].contains(self) || severity != nil
+    }
 
-    /// Whether the run is over with it.
-    public var isEnding: Bool { [.succeeded, .failed, .rolledBack, .rollbackFailed].contains(self) }
+    /// Whether the run, or the incident, is over with it.
+    public var isEnding: Bool {
+        [.succeeded, .failed, .rolledBack, .rollbackFailed, .resolved].contains(self)
+    }
 
     public var description: String { rawValue }
 }
@@ -64,6 +77,20 @@ public struct Notice: Hashable, Codable, Sendable {
     public let detail: String?
     /// The place of a severity among the playbook's, the gravest first, from 0; `nil` for other topics.
     public let rank: Int?
+    /// What the run belongs to; `nil` for a release, and in notices of older versions.
+    public let runbook: Matter?
+
+    /// A runbook, and the incident that is told of.
+    public struct Matter: Hashable, Codable, Sendable {
+        public let service: String
+        public let runbook: String
+        public let action: String?
+        /// The run that found it first; `nil` where none is told of.
+        ///
+        /// One name for it through all the runs that tell of it.
+        public let incident: RunID?
+        public let severity: IncidentSeverity?
+    }
 
     public init(
         run: RunID,
@@ -75,7 +102,8 @@ public struct Notice: Hashable, Codable, Sendable {
         split: Split,
         title: String,
         detail: String? = nil,
-        rank: Int? = nil
+        rank: Int? = nil,
+        incident: Incident? = nil
     ) {
         self.run = run
         self.sequence = sequence
@@ -91,7 +119,22 @@ public struct Notice: Hashable, Codable, Sendable {
         self.title = title
         self.detail = detail
         self.rank = rank
+        runbook = plan.runbook.map { part in
+            Matter(
+                service: part.service,
+                runbook: part.name,
+                action: part.action,
+                incident: incident?.run,
+                severity: incident?.severity
+            )
+        }
     }
+
+    /// What it is about through all that is told of it: its run, or the run that found the incident.
+    public var subject: RunID { runbook?.incident ?? run }
+
+    /// The split where the run is one that moves traffic.
+    public var movedSplit: Split? { runbook == nil ? split : nil }
 
     /// The same matter, as a later entry of the journal comes back to it.
     public func moved(to sequence: Int, at time: Timestamp) -> Notice {

@@ -50,6 +50,7 @@ public struct NoticeFold: Sendable {
     private var startedAt: Timestamp?
     /// The gravest that was told.
     private var worst: Int?
+    private var findings = RunbookFold()
 
     public init(run: RunID, grades: NoticeGrades = .none) {
         self.run = run
@@ -68,12 +69,14 @@ public struct NoticeFold: Sendable {
         let transition = Reducer.step(begun, event)
         let after = transition.state
         state = after
+        if begun.plan.runbook != nil { findings.take(event, before: begun) }
         let teller = Teller(
             run: run,
             sequence: sequence,
             at: event.at,
             startedAt: startedAt,
-            after: after
+            after: after,
+            findings: findings
         )
         var notices = teller.notices(of: event, before: before, transition)
         if let notice = severity(event, teller) { notices.append(notice) }
@@ -82,6 +85,7 @@ public struct NoticeFold: Sendable {
             messages: teller.message(in: event).map { [$0] } ?? [],
             hasActed: transition.refusal == nil && event.isOrderOfPerson,
             hasSettledWell: before?.hasSettledWell != true && after.hasSettledWell
+                && findings.incident(after: after, of: run) == nil
         )
     }
 
@@ -114,17 +118,20 @@ public struct NoticeFold: Sendable {
 }
 
 /// Words the notices of one event.
-private struct Teller {
+struct Teller {
     let run: RunID
     let sequence: Int
     let at: Timestamp
     let startedAt: Timestamp
     let after: RunState
+    /// Of a runbook's run.
+    let findings: RunbookFold
 
-    private var plan: Plan { after.plan }
+    var plan: Plan { after.plan }
     var release: String { "\(plan.service) \(plan.version)" }
 
     func notices(of event: RunEvent, before: RunState?, _ transition: Reducer.Transition) -> [Notice] {
+        if let part = plan.runbook { return notices(of: part, before: before, transition) }
         var notices: [Notice] = []
         if before == nil {
             let now = plan.previousVersion.map { " with \($0)" } ?? ""
@@ -134,12 +141,7 @@ private struct Teller {
         if before?.phase == .shift, after.phase != .shift, !after.isGoingBack {
             notices.append(notice(.switched, "\(release) has the traffic: \(after.split)", nil))
         }
-        for pending in transition.effects {
-            guard case .approval(let step, let people, _) = pending.effect else { continue }
-            let what = people == 1 ? "an approval" : "\(people) approvals"
-            let detail = "\(step.title)\nGive it: bgdeploy approve"
-            notices.append(notice(.waiting, "\(release) waits for \(what)", detail))
-        }
+        notices += approvals(transition, of: release, run: "")
         if let pause = after.pause, before?.pause == nil {
             let why = pause.reason.map { "\($0)\n" } ?? ""
             let detail = "\(why)Go on: bgdeploy resume. Take it back: bgdeploy rollback"
@@ -147,6 +149,16 @@ private struct Teller {
         }
         if let notice = ending(before) { notices.append(notice) }
         return notices
+    }
+
+    /// What waits for an approval now; `run` is what its command has to name.
+    func approvals(_ transition: Reducer.Transition, of what: String, run: String) -> [Notice] {
+        transition.effects.compactMap { pending in
+            guard case .approval(let step, let people, _) = pending.effect else { return nil }
+            let wanted = people == 1 ? "an approval" : "\(people) approvals"
+            let detail = "\(step.title)\nGive it: bgdeploy approve\(run)"
+            return notice(.waiting, "\(what) waits for \(wanted)", detail)
+        }
     }
 
     private func ending(_ before: RunState?) -> Notice? {
@@ -177,7 +189,13 @@ private struct Teller {
         )
     }
 
-    func notice(_ topic: NoticeTopic, _ title: String, _ detail: String?, rank: Int? = nil) -> Notice {
+    func notice(
+        _ topic: NoticeTopic,
+        _ title: String,
+        _ detail: String?,
+        rank: Int? = nil,
+        incident: Incident? = nil
+    ) -> Notice {
         Notice(
             run: run,
             sequence: sequence,
@@ -188,7 +206,8 @@ private struct Teller {
             split: after.split,
             title: Self.cut(title, to: 200),
             detail: detail.map { Self.cut($0, to: 2000) },
-            rank: rank
+            rank: rank,
+            incident: incident
         )
     }
 

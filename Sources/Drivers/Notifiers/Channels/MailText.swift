@@ -10,12 +10,15 @@ struct MailText {
         let notice = delivery.notice
         let (title, detail) = delivery.words(values)
         let domain = from.split(separator: "@").last.map(String.init) ?? "localhost"
-        let thread = "<bgdeploy.\(Self.local(notice.run.rawValue))@\(domain)>"
-        let lines = [
-            detail ?? "", "",
-            "service   \(notice.service)", "version   \(notice.version)", "traffic   \(notice.split)",
-            "topic     \(notice.topic)", "at        \(notice.at.iso8601)", "run       \(notice.run)",
-        ]
+        let thread = "<bgdeploy.\(Self.local(notice.subject.rawValue))@\(domain)>"
+        let traffic = notice.movedSplit.map { ["traffic   \($0)"] } ?? []
+        let lines =
+            [
+                detail ?? "", "",
+                "service   \(notice.service)", "version   \(notice.version)",
+            ] + traffic + [
+                "topic     \(notice.topic)", "at        \(notice.at.iso8601)", "run       \(notice.run)",
+            ]
         let body = Data(([title, ""] + lines).joined(separator: "\r\n").lineEnds.utf8)
         text =
             [

@@ -50,7 +50,8 @@ struct PagerDutyChannel: Notifier {
             event["payload"] = .object([
                 "summary": .string(delivery.words(values).title), "source": .string(notice.service),
                 "severity": .string(severity(of: notice)), "timestamp": .string(notice.at.iso8601),
-                "component": .string(notice.candidate.rawValue), "group": .string(notice.service),
+                "component": .string(notice.runbook?.runbook ?? notice.candidate.rawValue),
+                "group": .string(notice.service),
                 "class": .string(notice.topic.rawValue), "custom_details": .object(delivery.facts(values)),
             ])
         }
@@ -59,7 +60,7 @@ struct PagerDutyChannel: Notifier {
 
     /// An open incident takes further events in without waking anybody, so an escalation is another one.
     private static func incident(of delivery: NoticeDelivery) -> String {
-        "bgdeploy/\(delivery.notice.run)" + (delivery.escalatedTo.map { "/\($0)" } ?? "")
+        "bgdeploy/\(delivery.notice.subject)" + (delivery.escalatedTo.map { "/\($0)" } ?? "")
     }
 
     private static func severity(of notice: Notice) -> String {
@@ -67,6 +68,7 @@ struct PagerDutyChannel: Notifier {
         case .rollbackFailed: return "critical"
         case .rolledBack, .failed: return "error"
         case .waiting: return "warning"
+        case .incident where notice.rank == nil: return "error"
         default:
             guard let rank = notice.rank else { return "info" }
             return ["critical", "error"].indices.contains(rank) ? ["critical", "error"][rank] : "warning"

@@ -37,7 +37,8 @@ struct SlackChannel: Notifier {
         let line = "\(sign(of: notice.topic)) *\(escaped(title))*"
         var blocks = [section(line)]
         if let detail { blocks.append(section(escaped(detail))) }
-        let figures = "\(notice.service) \(notice.version) · \(notice.split) · run \(notice.run)"
+        let split = notice.movedSplit.map { " · \($0)" } ?? ""
+        let figures = "\(notice.service) \(notice.version)\(split) · run \(notice.run)"
         blocks.append(
             .object([
                 "type": .string("context"), "elements": .array([text(escaped(figures))]),
@@ -59,8 +60,8 @@ struct SlackChannel: Notifier {
 
     private static func sign(of topic: NoticeTopic) -> String {
         switch topic {
-        case .succeeded: ":white_check_mark:"
-        case .rollbackFailed: ":rotating_light:"
+        case .succeeded, .resolved: ":white_check_mark:"
+        case .rollbackFailed, .incident: ":rotating_light:"
         case .rolledBack, .failed: ":x:"
         case .waiting: ":raised_hand:"
         case .switched: ":twisted_rightwards_arrows:"

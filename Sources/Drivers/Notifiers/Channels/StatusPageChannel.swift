@@ -49,7 +49,7 @@ struct StatusPageChannel: Notifier {
             headers: headers,
             values: values
         )
-        let open = Self.incident(of: delivery.notice.run, in: answer)
+        let open = Self.incident(of: delivery.notice.subject, in: answer)
         if open == nil, delivery.act == .resolve { return }
         let incident = JSONValue.object(["incident": .object(Self.fields(delivery, values))])
         if let open {
@@ -72,13 +72,13 @@ struct StatusPageChannel: Notifier {
             switch delivery.notice.topic {
             case .rollbackFailed: "investigating"
             case _ where isOver: "resolved"
-            case let topic where topic.severity != nil: "investigating"
+            case let topic where topic == .incident || topic.severity != nil: "investigating"
             default: "monitoring"
             }
         return [
             "name": .string(String(title.prefix(200))), "status": .string(status),
             "body": .string(detail.map { "\(title)\n\($0)" } ?? title),
-            "metadata": .object(["bgdeploy": .object(["run": .string(delivery.notice.run.rawValue)])]),
+            "metadata": .object(["bgdeploy": .object(["run": .string(delivery.notice.subject.rawValue)])]),
         ]
     }
 

@@ -24,7 +24,9 @@ struct NoticeRouting {
         let seen = fold.take(entry.event, sequence: entry.sequence)
         var records: [OutboxRecord] = []
         if seen.hasActed { records += acknowledgements(at: entry) }
-        if seen.hasSettledWell, let ending = seen.notices.first(where: { $0.topic.isEnding }) {
+        if let resolved = seen.notices.first(where: { $0.topic == .resolved }) {
+            records += resolutions(ofIncidentBy: resolved)
+        } else if seen.hasSettledWell, let ending = seen.notices.first(where: { $0.topic.isEnding }) {
             records += resolutions(by: ending)
         }
         // Good news that close an incident open no other.
@@ -38,6 +40,9 @@ struct NoticeRouting {
         var records: [OutboxRecord] = []
         for (index, channel) in book.channels.enumerated() where channel.topics.contains(notice.topic) {
             guard !notice.topic.isEnding || !closed.contains("\(index)") else { continue }
+            // An incident is told once to who asks for its severity as well.
+            let isTold = notice.runbook?.incident != nil && channel.topics.contains(.incident)
+            guard notice.topic.severity == nil || !isTold else { continue }
             records.append(OutboxRecord(channel: "\(index)", channel, notice: notice, due: notice.at))
             note(notice, Incident(channel: index, escalatedTo: nil))
             guard notice.topic.isAlarm else { continue }
@@ -102,6 +107,23 @@ struct NoticeRouting {
         }
         for incident in settled { open[incident] = nil }
         return settled.map { record(.resolve, $0, ending) }
+    }
+
+    /// An earlier run told of the incident, by the same runbook's channels.
+    private func resolutions(ofIncidentBy notice: Notice) -> [OutboxRecord] {
+        book.channels.enumerated().flatMap { index, channel -> [OutboxRecord] in
+            guard channel.topics.contains(where: { $0 == .incident || $0.severity != nil }) else { return [] }
+            let targets = channel.escalations.map { escalation in
+                Incident(
+                    channel: book.channels.firstIndex { $0.name == escalation.to } ?? index,
+                    escalatedTo: escalation.to
+                )
+            }
+            return ([Incident(channel: index, escalatedTo: nil)] + targets).compactMap { incident in
+                let acts = book.channels[incident.channel].notifier.acts
+                return acts.contains(.resolve) ? record(.resolve, incident, notice) : nil
+            }
+        }
     }
 
     private var incidents: [Incident] {

@@ -129,6 +129,19 @@ extension Outbox {
             guard entry.sequence > item.notice.sequence else { continue }
             if seen.hasActed || seen.hasSettledWell { return true }
         }
+        return item.notice.runbook?.incident == nil ? false : try await isIncidentTakenCareOf(item.notice)
+    }
+
+    /// Whether a later run of the runbook was an action, or found the trouble gone.
+    private func isIncidentTakenCareOf(_ notice: Notice) async throws(RunStoreError) -> Bool {
+        for record in try await runs.runs(of: notice.service, limit: 50) where record.id > notice.run {
+            let events = try await runs.entries(of: record.id, after: 0).map(\.event)
+            guard let state = Reducer.fold(events) else { continue }
+            if state.plan.runbook?.action != nil { return true }
+            if RunbookFold(events).incident(after: state, of: record.id)?.run != notice.runbook?.incident {
+                return true
+            }
+        }
         return false
     }
 

@@ -20,18 +20,22 @@ extension NoticeDelivery {
             "version": .string(notice.version.rawValue), "run": .string(notice.run.rawValue),
             "sequence": .number("\(notice.sequence)"), "at": .string(notice.at.iso8601),
             "started_at": .string(notice.runStartedAt.iso8601), "title": .string(title),
-            "stable": .string(notice.stable.rawValue), "candidate": .string(notice.candidate.rawValue),
-            "split": .object(
-                Dictionary(
-                    uniqueKeysWithValues: notice.split.environments.map {
-                        ($0.rawValue, .number("\(notice.split.share(of: $0))"))
-                    }
-                )
-            ),
         ]
+        if let split = notice.movedSplit {
+            facts["stable"] = .string(notice.stable.rawValue)
+            facts["candidate"] = .string(notice.candidate.rawValue)
+            let shares = split.environments.map { ($0.rawValue, JSONValue.number("\(split.share(of: $0))")) }
+            facts["split"] = .object(Dictionary(shares) { first, _ in first })
+        }
+        if let matter = notice.runbook {
+            facts["runbook"] = .string(matter.runbook)
+            facts["runbook_service"] = .string(matter.service)
+            facts["action"] = matter.action.map { .string($0) }
+            facts["incident"] = matter.incident.map { .string($0.rawValue) }
+        }
         facts["detail"] = detail.map { .string($0) }
         facts["previous_version"] = notice.previousVersion.map { .string($0.rawValue) }
-        facts["severity"] = notice.topic.severity.map { .string($0) }
+        facts["severity"] = (notice.topic.severity ?? notice.runbook?.severity?.rawValue).map { .string($0) }
         facts["escalated_to"] = escalatedTo.map { .string($0) }
         return facts
     }

@@ -16,11 +16,14 @@ package struct Catalogue: Sendable {
         migrationParts: [StepKind] = [],
         balancerKinds: [BalancerKind],
         notifierKinds: [NotifierKind] = [],
+        gauges: GaugeMaker? = nil,
         zones: any Zones = OnlyUTC()
     ) {
         self.notifierKinds = notifierKinds
         self.zones = zones
-        self.stepKinds = stepKinds + (notifierKinds.isEmpty ? [] : [NotifyStep.kind(notifierKinds)])
+        self.stepKinds =
+            stepKinds + (notifierKinds.isEmpty ? [] : [NotifyStep.kind(notifierKinds)])
+            + (gauges.map { [MetricStep.kind($0)] } ?? [])
         self.migrationParts = migrationParts
         self.balancerKinds = balancerKinds
     }

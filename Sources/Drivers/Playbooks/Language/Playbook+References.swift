@@ -9,10 +9,20 @@ extension Playbook {
         "public_url",
     ]
 
+    /// Values that every run of a runbook has.
+    static let runbookNames = ["service", "run", "runbook", "url"]
+
+    /// Those that have a value here.
+    var valueNames: [String] {
+        guard let runbook else { return Self.plainNames.filter { $0 != "public_url" || publicURL != nil } }
+        return Self.runbookNames.filter { $0 != "url" || publicURL != nil } + runbook.variables.keys.sorted()
+    }
+
     /// This playbook with its ``references`` collected; unknown ones are reported.
     func withReferences(checkedBy diagnostics: Diagnostics) -> Playbook {
         var check = ReferenceCheck(
-            hasPublicURL: publicURL != nil,
+            names: valueNames,
+            isRunbook: runbook != nil,
             secrets: secrets.map(\.name),
             allCaptures: Set(allSteps.flatMap { step in step.captureReferences }),
             diagnostics: diagnostics
@@ -26,12 +36,27 @@ extension Playbook {
         for gauge in monitor.gauges { check.check(gauge.references) }
         for step in rollback.steps { check.take(step) }
         for step in afterwards.steps { check.take(step) }
+        takeRunbook(&check)
         return with(references: check.seen.sorted { $0.position < $1.position })
+    }
+
+    /// An action's steps see what its earlier ones captured, and nothing of the other actions'.
+    private func takeRunbook(_ check: inout ReferenceCheck) {
+        guard let runbook else { return }
+        var look = check
+        for step in runbook.look { look.take(step.step) }
+        check.seen += look.seen.dropFirst(check.seen.count)
+        for action in runbook.actions {
+            var own = check
+            for step in action.steps { own.take(step) }
+            for check in action.verify ?? [] { own.take(check.step) }
+            check.seen += own.seen.dropFirst(check.seen.count)
+        }
     }
 
     var allSteps: [PlaybookStep] {
         PhaseName.allCases.flatMap { steps[$0] ?? [] } + [drain?.request].compactMap(\.self) + rollback.steps
-            + afterwards.steps
+            + afterwards.steps + (runbook?.steps ?? [])
     }
 
     private func with(references: [Reference]) -> Playbook {
@@ -59,7 +84,8 @@ extension Playbook {
             text: text,
             digest: digest,
             path: path,
-            folder: folder
+            folder: folder,
+            runbook: runbook
         )
     }
 }
@@ -78,15 +104,24 @@ extension PlaybookStep {
 }
 
 private struct ReferenceCheck {
-    let hasPublicURL: Bool
+    /// Of values that are there.
+    let names: [String]
+    let isRunbook: Bool
     let secrets: [String]
     let allCaptures: Set<String>
     let diagnostics: Diagnostics
     private var captured: Set<String> = []
-    private(set) var seen: [Reference] = []
+    var seen: [Reference] = []
 
-    init(hasPublicURL: Bool, secrets: [String], allCaptures: Set<String>, diagnostics: Diagnostics) {
-        self.hasPublicURL = hasPublicURL
+    init(
+        names: [String],
+        isRunbook: Bool,
+        secrets: [String],
+        allCaptures: Set<String>,
+        diagnostics: Diagnostics
+    ) {
+        self.names = names
+        self.isRunbook = isRunbook
         self.secrets = secrets
         self.allCaptures = allCaptures
         self.diagnostics = diagnostics
@@ -105,10 +140,16 @@ private struct ReferenceCheck {
     }
 
     private func problem(of name: String) -> String? {
-        if name == "public_url", !hasPublicURL {
+        if names.contains(name) || captured.contains(name) { return nil }
+        if name == "public_url", !isRunbook {
             return "`${public_url}` has no value: the playbook has no `public_url`"
         }
-        if Playbook.plainNames.contains(name) || captured.contains(name) { return nil }
+        if isRunbook, name == "url" || Playbook.plainNames.contains(name) {
+            return name == "url"
+                ? "`${url}` has no value: the runbook has no `url`"
+                : "`${\(name)}` has no value: a runbook releases nothing; there are "
+                    + names.joined(separator: ", ")
+        }
         for prefix in ["env.", "secret."] where name.hasPrefix(prefix) {
             let rest = String(name.dropFirst(prefix.count))
             if PlaybookDecoder.isVariableName(rest) { return nil }
@@ -116,7 +157,7 @@ private struct ReferenceCheck {
         if allCaptures.contains(name) {
             return "`${\(name)}` is captured by a later step; it has no value here"
         }
-        let candidates = Playbook.plainNames + captured.sorted() + secrets.map { "secret.\($0)" }
+        let candidates = names + captured.sorted() + secrets.map { "secret.\($0)" }
         if let nearest = Spelling.nearest(to: name, among: candidates) {
             return "`${\(name)}` is no value of a playbook; did you mean `${\(nearest)}`?"
         }
@@ -125,7 +166,7 @@ private struct ReferenceCheck {
                 + (captured.isEmpty ? "" : "; there are \(captured.sorted().joined(separator: ", "))")
         }
         return "`${\(name)}` is no value of a playbook; there are "
-            + (Playbook.plainNames + ["env.NAME", "secret.NAME", "steps.STEP.CAPTURE"]).joined(
+            + (names + ["env.NAME", "secret.NAME", "steps.STEP.CAPTURE"]).joined(
                 separator: ", "
             )
     }

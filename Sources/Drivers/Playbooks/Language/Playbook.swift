@@ -44,6 +44,8 @@ package struct Playbook: Sendable {
     package let path: String
     /// Relative paths in the playbook start here.
     package let folder: String
+    /// What it does instead of releasing the service; `nil` for a playbook.
+    package var runbook: Runbook? = nil
 
     /// How the traffic goes over to the candidate.
     package struct Strategy: Hashable, Sendable {
@@ -158,6 +160,20 @@ package struct PlaybookStep: Sendable {
     /// What it takes from its answers, by the names that others refer to it.
     package let captures: [String]
     package let position: Position
+
+    /// The same with another action.
+    func with(_ action: any StepAction) -> PlaybookStep {
+        PlaybookStep(
+            title: title,
+            work: .action(action),
+            deadline: deadline,
+            onFailure: onFailure,
+            isAlways: isAlways,
+            policy: policy,
+            captures: captures,
+            position: position
+        )
+    }
 
     /// Whether it may run beside its neighbours: it only looks, and neither gives nor takes a captured value.
     var isIndependent: Bool {

@@ -21,7 +21,8 @@ struct CommonKeys {
 }
 
 extension PlaybookDecoder {
-    func commonKeys(_ reader: inout MapReader, action: Parameter.Entry) -> CommonKeys {
+    /// Every check of a runbook runs whatever fails before it, so that what else a step can say has no meaning there.
+    func commonKeys(_ reader: inout MapReader, action: Parameter.Entry, _ rules: StepRules) -> CommonKeys {
         var keys = CommonKeys()
         keys.actionOnly = reader.remaining.filter {
             ["retry", "idempotent", "when", "timeout"].contains($0.key)
@@ -29,10 +30,11 @@ extension PlaybookDecoder {
         keys.name = reader.optional("name").flatMap { plain(of: $0, "name", reader) }
         keys.timeout = reader.optional("timeout").flatMap { positive($0, "timeout", reader) }
         if let retry = reader.optional("retry") { keys.retry = self.retry(retry) }
-        keys.onFailure = reader.optional("on_failure").flatMap { onFailure($0, "on_failure") } ?? .stop
-        keys.isAlways = reader.flag("always") ?? false
         keys.isIdempotent = reader.flag("idempotent")
         keys.condition = reader.optional("when").flatMap { condition($0, reader) }
+        if rules.phase.isOfChecks { return keys }
+        keys.onFailure = reader.optional("on_failure").flatMap { onFailure($0, "on_failure") } ?? .stop
+        keys.isAlways = reader.flag("always") ?? false
         return keys
     }
 

@@ -6,11 +6,15 @@ extension PlaybookDecoder {
     /// A Prometheus and a command are not asked every second.
     private static let defaultEvery = Span.seconds(10)
 
-    func gauge(_ value: Parameter) -> Playbook.GaugeSpec.Source? {
+    /// `expected` says what `from` may be.
+    func gauge(
+        _ value: Parameter,
+        expected: String = "balancer or a mapping"
+    ) -> Playbook.GaugeSpec.Source? {
         guard case .map = value else {
             diagnostics.report(
                 value.position,
-                "`from` must be balancer or a mapping, found \(value.kindDescription)"
+                "`from` must be \(expected), found \(value.kindDescription)"
             )
             return nil
         }

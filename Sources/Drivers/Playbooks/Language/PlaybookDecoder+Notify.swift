@@ -7,7 +7,31 @@ extension PlaybookDecoder {
     /// The keys of a channel beside those of its kind.
     static let channelKeys = ["name", "on", "escalate"]
 
-    func notify(_ value: Parameter?, severities: [String]) -> [NoticeChannel] {
+    /// Of what a file's runs tell.
+    enum Topics {
+        /// With the names of its severities.
+        case playbook([String])
+        case runbook
+
+        var all: [NoticeTopic] {
+            switch self {
+            case .playbook(let severities): NoticeTopic.named + severities.map(NoticeTopic.severity)
+            case .runbook:
+                NoticeTopic.ofRunbooks + IncidentSeverity.allCases.map { NoticeTopic.severity($0.rawValue) }
+            }
+        }
+
+        /// What a channel is told of that does not say.
+        func usual(of kind: NotifierKind) -> [NoticeTopic] {
+            switch self {
+            case .playbook: kind.topics
+            case .runbook:
+                [.incident, .resolved] + kind.topics.filter { NoticeTopic.ofRunbooks.contains($0) }
+            }
+        }
+    }
+
+    func notify(_ value: Parameter?, knowing topics: Topics) -> [NoticeChannel] {
         guard let value else { return [] }
         guard case .list(let items, _) = value else {
             diagnostics.report(
@@ -16,21 +40,23 @@ extension PlaybookDecoder {
             )
             return []
         }
-        return items.compactMap { channel($0, severities) }
+        return items.compactMap { channel($0, topics) }
     }
 
-    private func channel(_ value: Parameter, _ severities: [String]) -> NoticeChannel? {
+    private func channel(_ value: Parameter, _ known: Topics) -> NoticeChannel? {
         var reader = MapReader(value, "a channel of `notify`", diagnostics: diagnostics)
         guard case .map = value, let kind = NotifyStep.kind(in: value, catalogue.notifierKinds, diagnostics)
         else { return nil }
         let name = reader.optional("name").flatMap { self.name(of: $0, "name", reader) }
-        let topics = reader.optional("on").map { self.topics($0, reader, severities) } ?? kind.topics
+        let topics = reader.optional("on").map { self.topics($0, reader, known) } ?? known.usual(of: kind)
         let escalate = reader.optional("escalate")
         let escalations = escalate.map { self.escalations($0, reader) } ?? []
         if let escalate, !topics.contains(where: \.isAlarm) {
             diagnostics.report(
                 escalate.position,
-                "`escalate` is for what needs a person: `on` has no waiting, rollback_failed or severity"
+                "`escalate` is for what needs a person: `on` has no "
+                    + known.all.filter { $0.isAlarm && $0.severity == nil }.map(\.rawValue)
+                    .joined(separator: ", ") + " or severity"
             )
         }
         let notifier = kind.make(&reader)
@@ -48,9 +74,9 @@ extension PlaybookDecoder {
     private func topics(
         _ value: Parameter,
         _ reader: MapReader,
-        _ severities: [String]
+        _ topics: Topics
     ) -> [NoticeTopic] {
-        let known = NoticeTopic.named + severities.map(NoticeTopic.severity)
+        let known = topics.all
         return (reader.list(of: value, "on") ?? []).compactMap { item in
             guard let text = plain(of: item, "on", reader) else { return nil }
             if let topic = known.first(where: { $0.rawValue == text }) { return topic }

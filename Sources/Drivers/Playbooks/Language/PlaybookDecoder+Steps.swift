@@ -38,7 +38,14 @@ extension PlaybookDecoder {
         /// The only kinds of actions that are allowed; `nil` for all.
         var only: [String]?
 
-        var defaultDeadline: Span { phase == .prepare || phase == .migrate ? .minutes(15) : .seconds(60) }
+        var defaultDeadline: Span {
+            switch phase {
+            case .prepare, .migrate, .act: .minutes(15)
+            // Who looks into trouble does not wait for what hangs.
+            case .look, .verify: .seconds(20)
+            default: .seconds(60)
+            }
+        }
     }
 
     func step(_ value: Parameter, _ rules: StepRules) -> PlaybookStep? {
@@ -54,7 +61,8 @@ extension PlaybookDecoder {
         let siblings = kind?.siblings ?? []
         var reader = MapReader(value, "a step", diagnostics: diagnostics)
         _ = reader.optional(entry.key)
-        let common = commonKeys(&reader, action: entry)
+        let common = commonKeys(&reader, action: entry, rules)
+        let looking = looking(&reader, rules)
         let beside = siblings.compactMap { key -> Parameter.Entry? in
             // A key that every step takes, such as `name`, has been read already.
             _ = reader.optional(key)
@@ -62,11 +70,11 @@ extension PlaybookDecoder {
         }
         let step =
             if let kind {
-                actionStep(entry, kind, beside, common, value.position, rules)
+                actionStep(entry, kind, beside, common, looking, value.position, rules)
             } else {
                 gate(entry, common, value.position)
             }
-        reader.finish()
+        reader.finish(also: rules.phase.isOfChecks ? Self.checkKeys : [])
         return step
     }
 
@@ -112,11 +120,13 @@ extension PlaybookDecoder {
         _ kind: StepKind,
         _ siblings: [Parameter.Entry],
         _ common: CommonKeys,
+        _ looking: Looking,
         _ position: Position,
         _ rules: StepRules
     ) -> PlaybookStep? {
         let context = rules.scope.stepContext(rules.phase, folder: folder)
-        guard let action = kind.make(entry.value, siblings, context, diagnostics) else { return nil }
+        guard let made = kind.make(entry.value, siblings, context, diagnostics) else { return nil }
+        let action = action(made, entry.key, looking, rules, at: entry.keyPosition)
         let captures = Self.captures(of: entry.value) + kind.captures
         if let name = common.name, !captures.isEmpty, !Self.isName(name) || name.contains(".") {
             diagnostics.report(

@@ -17,6 +17,9 @@ struct PlaybookDecoder {
             )
             return nil
         }
+        guard root.child("runbook") == nil else {
+            return decodeRunbook(root, text: text, digest: digest, path: path)
+        }
         var reader = MapReader(root, "a playbook", diagnostics: diagnostics)
         let service = reader.required("service").flatMap { name(of: $0, "service", reader) } ?? ""
         let publicURL = reader.optional("public_url").flatMap { url(of: $0, "public_url", reader) }
@@ -37,7 +40,7 @@ struct PlaybookDecoder {
             strategy: strategy,
             sticky: users.sticky,
             severities: severities,
-            notify: notify(reader.optional("notify"), severities: severities.map(\.name)),
+            notify: notify(reader.optional("notify"), knowing: .playbook(severities.map(\.name))),
             unreachable: unreachable(reader.optional("unreachable")),
             steps: steps(&reader, scope).merging([.migrate: migration.steps]) { $1 },
             forwardFix: migration.forwardFix,

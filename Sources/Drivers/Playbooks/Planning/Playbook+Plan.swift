@@ -4,7 +4,7 @@ import DeployPorts
 extension Playbook {
     /// At most so many steps run side by side.
     static let widestGroup = 4
-    private static let groupedPhases: Set<PhaseName> = [.preflight, .warmUp, .validate]
+    private static let groupedPhases: Set<PhaseName> = [.preflight, .warmUp, .validate, .look, .verify]
 
     /// What a run does that brings `version` to `candidate`.
     ///
@@ -19,6 +19,7 @@ extension Playbook {
         candidate: EnvironmentName,
         at now: Timestamp? = nil
     ) -> FrozenPlan {
+        if let runbook { return plan(runbook, action: version, at: now) }
         precondition(
             Set([stable, candidate]) == Set(environments.map(\.name)),
             "a run is between the playbook's environments"
@@ -124,7 +125,7 @@ extension Playbook {
     }
 
     /// Neighbours that only look run side by side; everything else runs alone.
-    private func groups(
+    func groups(
         _ steps: [PlaybookStep],
         of phase: PhaseName,
         startingAt first: Int,
@@ -170,7 +171,7 @@ extension Playbook {
 }
 
 /// Gives steps their ids and keeps what belongs to each.
-private struct PlanDraft {
+struct PlanDraft {
     let now: Timestamp?
     var actions: [StepID: any StepAction] = [:]
     var policies: [StepID: StepPolicy] = [:]

@@ -19,6 +19,7 @@ extension Playbook {
         environment: [String: String]
     ) async throws(PlaybookError) -> Values {
         let problems = Diagnostics()
+        let needed = needed(for: plan)
         var values = Values(plain: plainValues(for: plan, run: run))
         for reference in references {
             if reference.name == "previous_version", plan.previousVersion == nil {
@@ -30,7 +31,7 @@ extension Playbook {
             guard let variable = reference.name.suffix(after: "env.") else { continue }
             if let value = environment[variable] {
                 values.plain[reference.name] = value
-            } else {
+            } else if needed?.contains(reference.name) != false {
                 problems.report(reference.position, "the environment variable `\(variable)` is not set")
             }
         }
@@ -38,6 +39,7 @@ extension Playbook {
             do throws(SecretProblem) {
                 values.secrets["secret.\(spec.name)"] = try await value(of: spec, environment)
             } catch {
+                guard needed?.contains("secret.\(spec.name)") != false else { continue }
                 problems.report(spec.position, "the secret `\(spec.name)` \(error.text)")
             }
         }
@@ -45,7 +47,19 @@ extension Playbook {
         return values
     }
 
+    /// What a runbook's run cannot do without; `nil` for everything.
+    ///
+    /// Who looks into trouble needs nothing of the other actions, nor of the channels.
+    private func needed(for plan: Plan) -> Set<String>? {
+        guard let runbook, let part = plan.runbook else { return nil }
+        let action = part.action.flatMap(runbook.action)
+        let checks = action?.verify ?? runbook.look
+        let steps = (action?.steps ?? []) + checks.map(\.step)
+        return Set(steps.flatMap(\.references).map(\.name))
+    }
+
     private func plainValues(for plan: Plan, run: RunID) -> [String: String] {
+        if let runbook { return plainValues(of: runbook, run: run) }
         var plain = [
             "version": plan.version.rawValue,
             "service": service,
@@ -59,6 +73,16 @@ extension Playbook {
         }
         plain["previous_version"] = plan.previousVersion?.rawValue
         plain["public_url"] = publicURL
+        return plain
+    }
+
+    /// A path that a step gives instead of a URL is one at `url`.
+    private func plainValues(of runbook: Runbook, run: RunID) -> [String: String] {
+        var plain = runbook.variables
+        plain["service"] = runbook.service
+        plain["runbook"] = runbook.name
+        plain["run"] = run.rawValue
+        for name in ["url", "public_url", "candidate.url"] { plain[name] = publicURL }
         return plain
     }
 

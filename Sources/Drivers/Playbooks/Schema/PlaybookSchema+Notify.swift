@@ -45,7 +45,7 @@ extension PlaybookSchema {
     }
 
     private static var channelKeys: Entries {
-        let topics = NoticeTopic.named.map { SchemaJSON.text($0.rawValue) }
+        let topics = (NoticeTopic.named + [.incident, .resolved]).map { SchemaJSON.text($0.rawValue) }
         let topic: SchemaJSON = [
             "anyOf": [["enum": .list(topics)], ["type": "string", "pattern": "^severity:[0-9A-Za-z_.-]+$"]]
         ]

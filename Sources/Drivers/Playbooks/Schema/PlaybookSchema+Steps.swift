@@ -4,18 +4,12 @@ import DeployPorts
 extension PlaybookSchema {
     static func steps(_ catalogue: Catalogue) -> Entries {
         let actions = catalogue.stepKinds.map { kind in
-            let siblings = kind.siblings.filter { !PlaybookDecoder.commonKeys.contains($0) }
-            let isCommand = ["run", "script"].contains(kind.key)
-            let beside = siblings.map { sibling in
-                let isHost = isCommand && sibling == "on"
-                return (key: sibling, value: isHost ? reference("host") : SchemaJSON.flag(true))
-            }
-            return (
+            (
                 key: "step_\(kind.key)",
                 value: object(
                     "A step that carries out `\(kind.key)`.",
                     required: [kind.key],
-                    [(key: kind.key, value: SchemaJSON.raw(kind.schema))] + beside + common + actionOnly
+                    ownKeys(of: kind) + common + actionOnly
                 )
             )
         }
@@ -41,6 +35,17 @@ extension PlaybookSchema {
                 ]
             ),
         ]
+    }
+
+    /// Its own key and those that belong to it.
+    static func ownKeys(of kind: StepKind) -> Entries {
+        let siblings = kind.siblings.filter { !PlaybookDecoder.commonKeys.contains($0) }
+        let isCommand = ["run", "script"].contains(kind.key)
+        let beside = siblings.map { sibling in
+            let isHost = isCommand && sibling == "on"
+            return (key: sibling, value: isHost ? reference("host") : SchemaJSON.flag(true))
+        }
+        return [(key: kind.key, value: SchemaJSON.raw(kind.schema))] + beside
     }
 
     private static var gateSteps: Entries {
@@ -78,7 +83,7 @@ extension PlaybookSchema {
         return object("A migration in the parts that bgdeploy knows.", required: ["apply"], parts + more)
     }
 
-    private static func anyStep(_ description: String, _ keys: [String]) -> SchemaJSON {
+    static func anyStep(_ description: String, _ keys: [String]) -> SchemaJSON {
         let choices = SchemaJSON.list(keys.map { reference("step_\($0)") })
         return keys.isEmpty
             ? ["description": .text(description), "not": [:]]
@@ -87,7 +92,7 @@ extension PlaybookSchema {
 
     // MARK: keys beside the action
 
-    private static var common: Entries {
+    static var common: Entries {
         [
             (
                 key: "name",
@@ -111,7 +116,7 @@ extension PlaybookSchema {
         )
     }
 
-    private static var actionOnly: Entries {
+    static var actionOnly: Entries {
         [
             timeout,
             (

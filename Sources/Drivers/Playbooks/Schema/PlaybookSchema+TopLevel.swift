@@ -90,7 +90,7 @@ extension PlaybookSchema {
         )
     }
 
-    private static var secret: SchemaJSON {
+    static var secret: SchemaJSON {
         let source = object(
             "A file or a command; without either, the environment variable of the same name.",
             [

@@ -4,18 +4,21 @@ import DeployPorts
 package enum PlaybookSchema {
     /// JSON text of a draft 2020-12 schema that knows the kinds in `catalogue`.
     package static func text(catalogue: Catalogue) -> String {
-        let root = object(
+        let head: Entries = [
+            (key: "$schema", value: "https://json-schema.org/draft/2020-12/schema"),
+            (key: "title", value: "bgdeploy playbook or runbook"),
+            (key: "if", value: ["required": ["runbook"]]),
+            (key: "then", value: reference("runbook")),
+            (key: "else", value: reference("playbook")),
+        ]
+        let playbook = object(
             "How one service is released by bgdeploy.",
             required: ["service", "environments", "balancers"],
             topLevel
         )
-        guard case .object(let entries) = root else { return "" }
-        let head: [(key: String, value: SchemaJSON)] = [
-            (key: "$schema", value: "https://json-schema.org/draft/2020-12/schema"),
-            (key: "title", value: "bgdeploy playbook"),
-        ]
-        let definitions = [(key: "$defs", value: SchemaJSON.object(definitions(catalogue)))]
-        return SchemaJSON.object(head + entries + definitions).written() + "\n"
+        let files: Entries = [(key: "playbook", value: playbook), (key: "runbook", value: runbook)]
+        let definitions = files + definitions(catalogue) + runbookSteps(catalogue)
+        return SchemaJSON.object(head + [(key: "$defs", value: .object(definitions))]).written() + "\n"
     }
 
     typealias Entries = [(key: String, value: SchemaJSON)]
@@ -118,6 +121,7 @@ package enum PlaybookSchema {
                 key: "url",
                 value: ["type": "string", "pattern": "^https?://[^/]"]
             ),
+            (key: "figure", value: figure),
             (
                 key: "host",
                 value: [
