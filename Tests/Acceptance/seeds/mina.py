@@ -38,7 +38,8 @@ def released_from_the_checklist_to_the_retired_environment():
         flag = stage.green.ask("/api/flags")[1]["enable_audio_replay"]
         assert flag == {"enabled": True, "rollout": 100}, flag
         assert not stage.blue.pids(), "blue still runs"
-        assert "v2.5.0" in (stage.bucket / "mina-backups/reports/v2.5.0.md").read_text()
+        report = stage.bucket / "mina-backups/reports/v2.5.0.md"
+        assert report.exists() and "v2.5.0" in report.read_text(), "the report is not archived"
         return f"{len(users.answers)} visits, 0 failed; {other} answers for beta users first"
 
 
