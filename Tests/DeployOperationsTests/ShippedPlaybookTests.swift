@@ -8,7 +8,8 @@ import Testing
 
 /// The playbooks in `playbooks/`, with the drivers that ship.
 @Suite struct ShippedPlaybookTests {
-    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("playbooks")
 
     private static func service(_ name: String) throws -> Service {
@@ -25,7 +26,9 @@ import Testing
     @Test func `a person takes one half of the strategy of a playbook that has both`() throws {
         let service = try Self.service("mina.yml")
         let planned = service.playbook.strategy
-        #expect(planned.hasChosenUsers && planned.shares.map(\.description) == ["0", "10", "25", "50", "100"])
+        #expect(
+            planned.hasChosenUsers && planned.shares.map(\.description) == ["0", "10", "25", "50", "100"]
+        )
         let canary = try service.strategy("canary")
         #expect(canary.shares == Array(planned.shares.dropFirst()) && !canary.hasChosenUsers)
         let chosen = try service.strategy("ab")

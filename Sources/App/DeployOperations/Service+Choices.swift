@@ -19,7 +19,8 @@ extension Service {
     package func strategy(_ text: String) throws(CommandFailure) -> Playbook.Strategy {
         switch text {
         case "instant": .instant
-        case "ab": try half(text, of: playbook.strategy.hasChosenUsers ? [.zero, .full] : [], chosenUsers: true)
+        case "ab":
+            try half(text, of: playbook.strategy.hasChosenUsers ? [.zero, .full] : [], chosenUsers: true)
         case "canary": try half(text, of: playbook.strategy.shares.filter { $0 > .zero }, chosenUsers: false)
         default: try canary(text)
         }

@@ -271,7 +271,8 @@ backend mina_backend
                      ("/etc/nginx/conf.d/mina.conf", f"{n}/mina.conf"), ("test: [nginx, -t]", f"test: [nginx, -t, -q, -c, {n}/nginx.conf, -e, {n}/error.log]"),
                      ("unix:/run/bgdeploy", f"unix:{self.dir}"), ("/etc/haproxy/haproxy.cfg", f"{self.dir}/haproxy/haproxy.cfg"),
                      ("/run/haproxy/admin.sock", f"{self.dir}/haproxy/admin.sock"), ("https://mina-staging.replit.app", self.staging.url),
-                     ("https://events.pagerduty.com", told), ("https://sentry.io", told)]
+                     ("https://events.pagerduty.com", told), ("https://sentry.io", told),
+                     ("bgdeploy report", f"bgdeploy report --state {self.state}")]
         durations = [("hold: 10m", "hold: 3s"), ("grace: 30s", "grace: 2s"), ("for: 15m", "for: 4s"), ("for: 5m", "for: 2s"), ("warm_up: 30s", "warm_up: 1s"),
                      ("hold: 2m", "hold: 3s"), ("users: 100", "users: 8"), ("connections: 100", "connections: 8"), ("every: 1s", "every: 50ms")]
         for old, new in {**dict(addresses), **dict(durations), **dict(change)}.items():
