@@ -24,9 +24,12 @@ test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
 	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/service.py \
 		api_end_to_end server_command_line two_orchestrators_on_postgresql
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_production.py an_exhausted_pool_goes_back
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py releases_all_three
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py outside_of_the_windows_it_waits
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_production.py \
+		a_certificate_that_ends_soon_stops_it
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py \
+		releases_all_three
+	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py \
+		outside_of_the_windows_it_waits
 	@scripts/setup browser || echo "there is no browser to be had: the dashboard is not looked at"
 	[ ! -x .build/browser/bin/python ] || BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" \
 		.build/browser/bin/python Tests/Acceptance/dashboard.py a_release_from_the_door_to_the_report works_without_javascript

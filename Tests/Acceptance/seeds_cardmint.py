@@ -85,7 +85,7 @@ def releases_in_a_window():
 
 
 def outside_of_the_windows_it_waits():
-    """Closed: the run waits and says until when; a critical fix goes through with a reason, which is on record."""
+    """Closed: the run waits, says until when, and has touched nothing."""
     with CardMint(windows="closed") as mint:
         r = mint.release("v2.5.0", "--no-wait")
         expect(r, 5)
@@ -93,6 +93,11 @@ def outside_of_the_windows_it_waits():
         assert waits["kind"] == "window" and waits["until"], waits
         assert not mint.calls(), mint.calls()
         expect(mint.bgdeploy("abort", "--yes"), 0)
+        mint.is_as_before()
+
+
+def a_critical_fix_goes_through_with_a_reason():
+    with CardMint(windows="closed") as mint:
         expect(mint.release("v2.5.0", "--override-window"), 64, "say why")
         expect(mint.release("v2.5.0", "--override-window", "--reason", "OPS-17"), 0)
         assert mint.users() == {"green"}
@@ -358,7 +363,8 @@ def a_small_cluster_is_scaled():
         assert sum("machine update" in c for c in mint.calls()) == 2
 
 
-main([releases_in_a_window, outside_of_the_windows_it_waits, a_cluster_that_is_not_well_is_left_alone, no_snapshot_no_migration,
+main([releases_in_a_window, outside_of_the_windows_it_waits, a_critical_fix_goes_through_with_a_reason,
+      a_cluster_that_is_not_well_is_left_alone, no_snapshot_no_migration,
       a_revision_that_cannot_be, an_unfit_candidate_gets_no_user, latency_over_150_ms_goes_back, latency_over_100_ms_is_a_remark,
       pool_over_90_percent_goes_back_at_once, pool_over_80_percent_is_a_remark, replica_lag_over_30_s_goes_back,
       replica_lag_over_10_s_is_a_remark, storage_over_85_percent_goes_back, storage_over_70_percent_is_a_remark,
