@@ -5,6 +5,9 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
+# What the black-box checks are run on.
+DEBUG = BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy"
+RELEASE = BGDEPLOY_BIN="$(BIN)/bgdeploy"
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,17 +24,15 @@ demo: ## A real deployment behind a real nginx under load, and a bad release rol
 test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	$(SWIFT) build --build-tests
 	@scripts/test $(SWIFT)
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/main_job.py
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/service.py \
+	$(DEBUG) python3 Tests/Acceptance/main_job.py
+	$(DEBUG) python3 Tests/Acceptance/service.py \
 		api_end_to_end server_command_line two_orchestrators_on_postgresql
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds/mina.py \
-		green_is_unhealthy errors_take_it_back_at_once
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_production.py an_exhausted_pool_goes_back
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py releases_all_three
-	BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py outside_of_the_windows_it_waits
+	$(DEBUG) python3 Tests/Acceptance/seeds/mina.py green_is_unhealthy errors_take_it_back_at_once
+	$(DEBUG) python3 Tests/Acceptance/seeds_production.py a_certificate_that_ends_soon_stops_it
+	$(DEBUG) python3 Tests/Acceptance/seeds_vercel_supabase.py releases_all_three
+	$(DEBUG) python3 Tests/Acceptance/seeds_cardmint.py outside_of_the_windows_it_waits
 	@scripts/setup browser || echo "there is no browser to be had: the dashboard is not looked at"
-	[ ! -x .build/browser/bin/python ] || BGDEPLOY_BIN="$$($(SWIFT) build --show-bin-path)/bgdeploy" \
-		.build/browser/bin/python Tests/Acceptance/dashboard.py a_release_from_the_door_to_the_report works_without_javascript
+	[ ! -x .build/browser/bin/python ] || $(DEBUG) .build/browser/bin/python Tests/Acceptance/dashboard.py a_release_from_the_door_to_the_report works_without_javascript
 
 lint: ## Check the format
 	$(SWIFT) format lint --strict --parallel -r Sources Tests Fuzz examples Package.swift
@@ -46,28 +47,29 @@ release: ## The program, optimised, with the Swift runtime inside
 	$(SWIFT) build -c release --static-swift-stdlib --product bgdeploy-demo-app
 
 acceptance: setup release ## The black-box checks, whole, on the release build
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/main_job.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/commands.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/errors.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/switches.py --switches 200
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/emergency.py --trials 100
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/database.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/ci.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/on_call.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds/mina.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_production.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_vercel_supabase.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/seeds_cardmint.py
+	$(RELEASE) python3 Tests/Acceptance/main_job.py
+	$(RELEASE) python3 Tests/Acceptance/commands.py
+	$(RELEASE) python3 Tests/Acceptance/errors.py
+	$(RELEASE) python3 Tests/Acceptance/switches.py --switches 200
+	$(RELEASE) python3 Tests/Acceptance/emergency.py --trials 100
+	$(RELEASE) python3 Tests/Acceptance/database.py
+	$(RELEASE) python3 Tests/Acceptance/ci.py
+	$(RELEASE) python3 Tests/Acceptance/runbooks.py
+	$(RELEASE) python3 Tests/Acceptance/on_call.py
+	$(RELEASE) python3 Tests/Acceptance/detection.py --trials 5
+	$(RELEASE) python3 Tests/Acceptance/service.py
+	$(RELEASE) python3 Tests/Acceptance/seeds/mina.py
+	$(RELEASE) python3 Tests/Acceptance/seeds_production.py
+	$(RELEASE) python3 Tests/Acceptance/seeds_vercel_supabase.py
+	$(RELEASE) python3 Tests/Acceptance/seeds_cardmint.py
 	scripts/setup browser
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" .build/browser/bin/python Tests/Acceptance/dashboard.py
+	$(RELEASE) .build/browser/bin/python Tests/Acceptance/dashboard.py
 
 bench: setup release ## Ratios against hand-written baselines, measured in the same run
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/watching.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/lint.py
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/bench/service.py
+	$(RELEASE) python3 scripts/bench.py
+	$(RELEASE) python3 scripts/bench/watching.py
+	$(RELEASE) python3 scripts/bench/lint.py
+	$(RELEASE) python3 scripts/bench/service.py
 
 deb: release ## A Debian package of the program, in .build
 	packaging/deb "$(BIN)/bgdeploy" .build
@@ -76,7 +78,7 @@ fuzz: ## Fuzz the configuration parsers with libFuzzer (SECONDS=60 each)
 	@scripts/fuzz
 
 simulate: release ## The judge against what other tools do, on the same simulated traffic
-	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 scripts/simulate.py
+	$(RELEASE) python3 scripts/simulate.py
 
 install: release ## Install the program to $(PREFIX)/bin
 	install -d "$(DESTDIR)$(PREFIX)/bin"

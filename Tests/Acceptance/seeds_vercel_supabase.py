@@ -321,7 +321,7 @@ def a_backup_is_restored_and_measured():
         expect(shop.runbook("restore-test", env=env), 1, "back-up")
         expect(shop.runbook("restore-test", "--do", "back-up", "--yes", env=env), 0)
         expect(shop.runbook("restore-test", env=env), 0)
-        expect(shop.runbook("restore-test", "--do", "restore", "--yes", env=env), 0, "recovery time")
+        expect(shop.runbook("restore-test", "--do", "restore", "--yes", env=env), 0, "recovery_time")
         assert shop.database.sql("select count(*) from pg_database where datname like 'bgdeploy%'") == "0", "a scratch database was left"
 
 

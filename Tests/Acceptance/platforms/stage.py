@@ -59,14 +59,21 @@ class Server:
         self.process.wait(20)
 
 
+class Place:
+    """Where an environment's application is to listen."""
+
+    def __init__(self, name):
+        self.name, self.port = name, free_port()
+        self.url, self.server = f"http://127.0.0.1:{self.port}", f"127.0.0.1:{self.port}"
+
+
 class Stage(Lab):
     """Blue has the traffic, in version v2.4.5; green is stopped or old."""
 
     def __init__(self, book, replacements, tables="create table events (id serial primary key, at timestamptz not null default now())", replica=False, environment=None, database="shop"):
         super().__init__()
         self.dir.chmod(0o755)
-        for backend in (self.blue, self.green):
-            backend.stop()
+        self.blue, self.green = Place("blue"), Place("green")
         self.world = self.dir / "world"
         self.world.mkdir()
         self.servers = [Server(self.dir / "pg1")]
@@ -96,8 +103,6 @@ class Stage(Lab):
             **replacements(self)}
         self.copy.write_text(self.replaced((PLAYBOOKS / book).read_text()))
         self.replacements.update(self.more_replacements())
-        if os.environ.get("XX"):
-            import re; self.copy.write_text(re.sub(r'matches: "[^"]*"', "min_length: 1", self.copy.read_text()))
 
     def replaced(self, text, **more):
         """The text with every replacement made; one that finds nothing is a mistake of the check."""
@@ -137,7 +142,7 @@ class Stage(Lab):
     def url(self, database=None, user="app"):
         from urllib.parse import quote
         hosts = ",".join(str(s.dir) for s in self.servers)
-        more = "&target_session_attrs=read-write" if len(self.servers) > 1 else ""
+        more = "&target_session_attrs=primary" if len(self.servers) > 1 else ""
         return f"postgresql://{user}:{quote(PASSWORD, safe='')}@/{database or self.name}?host={hosts}{more}"
 
     def faults(self, **faults):

@@ -69,8 +69,8 @@ def start(name, version, folder=None):
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
                                        env=dict(os.environ, PLATFORM_WORLD=str(folder), **state.get("environment", {})))
         application.update(pid=process.pid, version=version)
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and alive(process.pid):
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", application["port"]), 1).close()
             return
