@@ -374,7 +374,7 @@ def error_rate():
             w.systemctl("restart", "mina")
             w.faults("blue", fail_every=every)
             w.ask(300)
-            w.look(book, severity, ["share of failed requests, five minutes"] if severity else [])
+            w.look(book, severity, ["error_rate"] if severity else [])
         assert w.command("run", "v2", "--yes").returncode == 0
         w.faults("green", fail_every=5)
         w.ask(300)
@@ -411,7 +411,7 @@ def slow():
             w.systemctl("restart", "mina")
             w.faults("blue", delay=delay)
             w.ask(60)
-            w.look(book, severity, ["95th percentile of the answers, ms"])
+            w.look(book, severity, ["latency_p95_ms"])
         w.do(book, "restart")
         env = {**os.environ, "PGHOST": str(w.postgres.dir), "PGUSER": "mina", "PGPASSWORD": "first", "PGDATABASE": "shop"}
         holder = subprocess.Popen(["psql", "-Xq"], stdin=subprocess.PIPE, env=env, text=True, stderr=subprocess.DEVNULL)
