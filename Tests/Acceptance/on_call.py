@@ -225,6 +225,8 @@ class Ward:
         self.lab.playbook([self.lb], {"validate": [{"http": {"get": "/api/health"}}], "monitor": {"for": "1s", "compare": "none", "metrics": {}}},
                           environments={n: {"url": f"http://{s}", "servers": [s]} for n, s in servers.items()})
         self.postgres = Postgres()
+        if "shop" not in self.postgres.sql("select datname from pg_database").split():
+            self.postgres.sql("create database shop")
         self.postgres.sql(TABLES, "shop")
         hba = self.postgres.dir / "data/pg_hba.conf"
         hba.write_text("local all mina scram-sha-256\n" + hba.read_text())
@@ -270,6 +272,9 @@ class Ward:
         [t.start() for t in threads]
         [t.join() for t in threads]
 
+    def admin_url(self, database="shop"):
+        return f"postgresql://postgres@/{database}?host={self.postgres.dir}"
+
     def mina_url(self, password="first"):
         return f"postgresql://mina:{password}@/shop?host={self.postgres.dir}"
 
@@ -295,7 +300,7 @@ class Ward:
 
     def command(self, *args, actor="oncall", **more):
         env = {"PATH": f"{self.dir}/bin:{os.environ['PATH']}", "BGDEPLOY_ACTOR": actor, "DATABASE_URL": self.url,
-               "ADMIN_DATABASE_URL": self.postgres.url(), "SCRATCH_URL": self.postgres.url("postgres"),
+               "ADMIN_DATABASE_URL": self.admin_url(), "SCRATCH_URL": self.admin_url("postgres"),
                "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0", "OPENAI_API_KEY": "sk-good",
                "SLACK_URL": f"{self.inbox.url}/slack", "PAGERDUTY_KEY": "0123456789abcdef0123456789abcdef"}
         return self.lab.command(*args, env={**env, **more.pop("env", {})}, **more)
@@ -436,10 +441,11 @@ def database_connections():
         book = w.runbook("database-connections", replace={"interval '10 minutes'": "interval '1 second'"})
         w.look(book)
         env = {**os.environ, "PGHOST": str(w.postgres.dir), "PGUSER": "mina", "PGPASSWORD": "first", "PGDATABASE": "shop"}
-        pool = [subprocess.Popen(["psql", "-Xq"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env) for _ in range(34)]
+        most = int(w.postgres.sql("show max_connections"))
+        pool = [subprocess.Popen(["psql", "-Xq"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env) for _ in range(most * 85 // 100)]
         w.lab.procs += pool
         count = lambda: int(w.postgres.sql("select count(*) from pg_stat_activity where usename = 'mina' and state_change < now() - interval '1.1 seconds'"))
-        assert eventually(lambda: count() == 34, 60), count()
+        assert eventually(lambda: count() == len(pool), 60), count()
         w.look(book, "P1", ["less than 80 % of the connections are taken"], ["the database answers"])
         w.do(book, "terminate-idle")
         assert count() == 0
@@ -447,7 +453,7 @@ def database_connections():
         w.postgres.process.send_signal(signal.SIGQUIT)
         w.postgres.process.wait(20)
         w.look(book, "P0", ["the database answers"])
-        return "34 of 40 idle: P1, ended; the server is away: P0"
+        return f"{len(pool)} of {most} idle: P1, ended; the server is away: P0"
 
 
 def websockets():
@@ -498,7 +504,7 @@ def backup_failure():
             return "skipped: this host does not let us make a small disk"
         w.cleanup.callback(subprocess.run, ["umount", "-l", str(main)])
         book = w.runbook("backup-failure")
-        w.url = w.postgres.url()
+        w.url = w.admin_url()
         old = main / "mina-shop-20250101T000000Z-OLD.dump"
         for suffix in ("", ".sha256", ".json"):
             path = old.with_name(old.name + suffix)
@@ -531,7 +537,7 @@ def backup_failure():
 def total_failure():
     """Both environments are down: started. The database is restored beside what is there."""
     with Ward() as w:
-        w.url = w.postgres.url()
+        w.url = w.admin_url()
         w.command("runbook", str(w.runbook("backup-failure")), "--do", "back-up", "--yes", timeout=120)
         book = w.runbook("total-failure", replace={"127.0.0.1:443": f"127.0.0.1:{w.lb['port']}"})
         w.look(book)
@@ -550,7 +556,7 @@ def total_failure():
 def data_corruption():
     """Rows are gone: P0. Frozen, restored beside, copied back, thawed: the rights are exactly those of before."""
     with Ward() as w:
-        w.url = w.postgres.url()
+        w.url = w.admin_url()
         book = w.runbook("data-corruption")
         w.look(book)
         w.command("runbook", str(w.runbook("backup-failure")), "--do", "back-up", "--yes", timeout=120)
