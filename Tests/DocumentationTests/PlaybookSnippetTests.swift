@@ -26,6 +26,7 @@ import Yams
     private static let places = [
         "validate:\n", "prepare:\n", "migrate:\n", "afterwards:\n", "notify:\n", "drain:\n",
         "monitor:\n  metrics:\n", "balancers:\n",
+        "runbook: slow\nservice: mina\ntitle: It is slow\nurl: https://mina.example.com\nlook:\n",
         "balancers:\n  - nginx: /etc/nginx/conf.d/mina.conf\n    upstream: mina_backend\n",
         "balancers:\n  - nginx: /etc/nginx/conf.d/mina.conf\n    upstream: mina_backend\n    mode: generated\n",
     ]
@@ -38,6 +39,7 @@ import Yams
     }
 
     private static func whole(_ piece: String) -> String {
+        guard !piece.hasPrefix("runbook:") else { return piece }
         var text = piece
         for (key, part) in parts
         where !text.hasPrefix("\(key):") && !text.contains("\n\(key):") {
@@ -81,15 +83,16 @@ import Yams
         }
     }
 
-    @Test func `playbooks that are shipped`() throws {
-        let folder = Pages.root.appending(path: "playbooks")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
-            $0.hasSuffix(".yml")
-        }
-        #expect(names.count >= 2)
-        for name in names {
+    /// Runbooks are of the same language.
+    @Test func `playbooks and runbooks that are shipped`() throws {
+        let folder = Pages.root.appending(path: "playbooks").path
+        var count = 0
+        for case let name as String in FileManager.default.enumerator(atPath: folder) ?? .init()
+        where name.hasSuffix(".yml") {
+            count += 1
             let found = Self.mistakes(in: try Pages.text("playbooks/\(name)"))
             #expect(found.isEmpty, "\(name):\n\(found.joined(separator: "\n"))")
         }
+        #expect(count >= 12)
     }
 }
