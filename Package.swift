@@ -268,7 +268,7 @@ let package = Package(
         ),
         module(
             "Backups",
-            imports: ["DeployCore", "DeployPorts", "CSpawn", "ChildProcesses", "SafeFile", "PostgresClient"]
+            imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SafeFile", "PostgresClient"]
         ),
         module("DatabaseDiagnosis", imports: ["PostgresClient"]),
         module("JournalFormat", imports: ["DeployCore", "DeployPorts", "SafeFile"]),

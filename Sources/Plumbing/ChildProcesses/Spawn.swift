@@ -5,16 +5,26 @@ import Glibc
 ///
 /// A child gets its three streams and no other descriptor of ours, every signal at its default and none
 /// blocked, its own process group (so that it can be ended with all that it started) or its own session.
-struct Spawn {
-    var arguments: [String]
-    var environment: [String: String]
+package struct Spawn {
+    let arguments: [String]
+    let environment: [String: String]
     /// Where it starts; `nil` for ours.
-    var folder: String?
+    let folder: String?
     /// Its own session lets it outlive our terminal and us.
-    var newSession = false
+    let newSession: Bool
+
+    package init(
+        arguments: [String],
+        environment: [String: String],
+        folder: String? = nil,
+        newSession: Bool = false
+    ) {
+        (self.arguments, self.environment) = (arguments, environment)
+        (self.folder, self.newSession) = (folder, newSession)
+    }
 
     /// Returns its number, which is its group's too.
-    func start(input: Int32, output: Int32, errors: Int32) throws(ShortCommandError) -> pid_t {
+    package func start(input: Int32, output: Int32, errors: Int32) throws(ShortCommandError) -> Int32 {
         let path = try executable()
         guard !(arguments + environment.map { "\($0)=\($1)" }).contains(where: { $0.utf8.contains(0) }) else {
             throw .cannotStart("an argument or variable of \(arguments[0]) holds a NUL byte")

@@ -1,3 +1,4 @@
+import ChildProcesses
 import DeployPorts
 import SafeFile
 
@@ -21,10 +22,10 @@ enum Blocking {
 extension Child {
     /// Starts `command`.
     static func start(_ command: ChildCommand) throws(StepFailure) -> Child {
-        do throws(Refusal) {
+        do throws(ShortCommandError) {
             return try Child(command)
         } catch {
-            throw StepFailure("cannot start \(error.reason)", isTransient: false)
+            throw StepFailure("cannot start \(error.message)", isTransient: false)
         }
     }
 

@@ -1,4 +1,4 @@
-import CSpawn
+import ChildProcesses
 import Glibc
 import Synchronization
 
@@ -13,9 +13,6 @@ final class Child: Sendable {
         case timedOut
         case cancelled
     }
-
-    /// Why nothing was started.
-    struct Refusal: Error { let reason: String }
 
     /// Of what it says on its standard error, the end is kept.
     private static let complaintLimit = 1 << 14
@@ -33,10 +30,10 @@ final class Child: Sendable {
     private let errors: Int32
     private let state = Mutex(State())
 
-    init(_ command: ChildCommand) throws(Refusal) {
+    init(_ command: ChildCommand) throws(ShortCommandError) {
         let streams = try ChildStreams(command.input)
         defer { ChildStreams.close(streams.theirs) }
-        do throws(Refusal) {
+        do throws(ShortCommandError) {
             process = try command.spawn(streams)
         } catch {
             ChildStreams.close(streams.ours)

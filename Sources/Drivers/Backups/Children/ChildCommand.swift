@@ -1,4 +1,5 @@
 import CSpawn
+import ChildProcesses
 import Glibc
 
 /// A program with its arguments and surroundings.
@@ -11,7 +12,7 @@ struct ChildCommand: Sendable {
         case ours
     }
 
-    /// The first is a path, or a name to be looked for in our `PATH`.
+    /// The first is a path, or a name to be looked for in the `PATH` of `environment`.
     var arguments: [String]
     /// The whole of it.
     var environment: [String: String]
@@ -20,40 +21,9 @@ struct ChildCommand: Sendable {
     var input = Input.nothing
 
     /// Starts it in a process group of its own, with no descriptor but the three streams.
-    func spawn(_ streams: ChildStreams) throws(Child.Refusal) -> pid_t {
-        let name = arguments.first ?? ""
-        let variables = environment.map { "\($0)=\($1)" }
-        guard !(arguments + variables).contains(where: { $0.utf8.contains(0) }) else {
-            throw Child.Refusal(reason: "\(name): an argument or a variable holds a NUL byte")
-        }
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-        }
-        for (number, descriptor) in streams.theirs.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
-        }
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder) }
-        // A thread of ours may have signals blocked, and the child would inherit that.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        let masks = Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF)
-        let flags = Int32(POSIX_SPAWN_SETPGROUP) | masks
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        var process: pid_t = 0
-        let texts = [arguments, variables].map { $0.map { strdup($0) } }
-        defer { for text in texts.joined() { free(text) } }
-        let code = posix_spawnp(&process, name, &actions, &attributes, texts[0] + [nil], texts[1] + [nil])
-        guard code == 0 else { throw Child.Refusal(reason: "\(name): \(String(cString: strerror(code)))") }
-        return process
+    func spawn(_ streams: ChildStreams) throws(ShortCommandError) -> pid_t {
+        try Spawn(arguments: arguments, environment: environment, folder: folder)
+            .start(input: streams.theirs[0], output: streams.theirs[1], errors: streams.theirs[2])
     }
 }
 
@@ -63,7 +33,7 @@ struct ChildStreams {
     /// −1 for a standard input that is a file.
     let ours: [Int32]
 
-    init(_ input: ChildCommand.Input) throws(Child.Refusal) {
+    init(_ input: ChildCommand.Input) throws(ShortCommandError) {
         var (ours, theirs): ([Int32], [Int32]) = ([], [])
         var pair: [Int32] = [-1, -1]
         switch input {
@@ -85,7 +55,7 @@ struct ChildStreams {
         guard ours.count == 3, theirs.allSatisfy({ $0 >= 0 }) else {
             let reason = String(cString: strerror(errno))
             Self.close(ours + theirs)
-            throw Child.Refusal(reason: "no streams for a child process: \(reason)")
+            throw .cannotStart("a child process: no streams for it: \(reason)")
         }
         (self.ours, self.theirs) = (ours, theirs)
     }
