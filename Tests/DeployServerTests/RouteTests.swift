@@ -37,23 +37,7 @@ struct RouteTests {
             let desk = Desk(actor: Actor("test"), environment: [:], state: state, clock: lab.clock)
             let directory = try ServiceDirectory(paths: [file.path], clock: lab.clock)
             let logger = Logger(label: "routes") { _ in SwiftLogNoOpLogHandler() }
-            let hub = RunHub()
-            let conductor = Conductor(
-                directory: directory,
-                store: store,
-                queue: RunQueue(store),
-                desk: desk,
-                hub: hub,
-                logger: logger
-            )
-            let office = Office(
-                directory: directory,
-                conductor: conductor,
-                store: store,
-                hub: hub,
-                feed: JournalFeed(store: store, clock: lab.clock),
-                desk: desk
-            )
+            let office = Office(directory: directory, store: store, desk: desk, logger: logger)
             router = Server(office: office, access: lab.access, version: "1", logger: logger).router()
             run = try await Self.run(in: store)
         }

@@ -3,6 +3,7 @@ package import DeployOperations
 import DeployPorts
 import Foundation
 import Hummingbird
+package import Logging
 
 /// What the routes work with.
 package struct Office: Sendable {
@@ -14,20 +15,21 @@ package struct Office: Sendable {
     /// Of the process; a request acts in the name of who asks.
     package let desk: Desk
 
-    package init(
-        directory: ServiceDirectory,
-        conductor: Conductor,
-        store: any StateStore,
-        hub: RunHub,
-        feed: JournalFeed,
-        desk: Desk
-    ) {
+    /// With a conductor and a feed of its own on `store`; neither does anything before it is run.
+    package init(directory: ServiceDirectory, store: any StateStore, desk: Desk, logger: Logger) {
         self.directory = directory
-        self.conductor = conductor
         self.store = store
-        self.hub = hub
-        self.feed = feed
         self.desk = desk
+        hub = RunHub()
+        feed = JournalFeed(store: store, clock: desk.clock)
+        conductor = Conductor(
+            directory: directory,
+            store: store,
+            queue: RunQueue(store),
+            desk: desk,
+            hub: hub,
+            logger: logger
+        )
     }
 
     func desk(of principal: Principal) -> Desk {

@@ -46,22 +46,7 @@ struct ServeCommand: CommandBody {
                 metadata: ["playbook": "\(listed.path)", "reason": "\(failure.message)"]
             )
         }
-        let hub = RunHub()
-        let office = Office(
-            directory: directory,
-            conductor: Conductor(
-                directory: directory,
-                store: store,
-                queue: RunQueue(store),
-                desk: desk,
-                hub: hub,
-                logger: logger
-            ),
-            store: store,
-            hub: hub,
-            feed: JournalFeed(store: store, clock: workplace.clock),
-            desk: desk
-        )
+        let office = Office(directory: directory, store: store, desk: desk, logger: logger)
         guard let peers = PeerRoles(deployGroup: group) else {
             throw CommandFailure(.usage, "--group: this host has no group called `\(group ?? "")`")
         }
