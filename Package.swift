@@ -284,7 +284,7 @@ let package = Package(
         module("TimeZones", imports: ["DeployCore", "DeployPorts"]),
         module(
             "Notifiers",
-            imports: ["DeployCore", "DeployPorts", "HTTPClient", "CLibcrypto", "ChildProcesses"]
+            imports: ["DeployCore", "DeployPorts", "HTTPClient", "SafeFile", "ChildProcesses"]
         ),
         module(
             "Playbooks",
@@ -453,7 +453,10 @@ let package = Package(
         tests("TimeZonesTests", of: ["TimeZones", "DeployCore", "DeployPorts"]),
         tests(
             "NotifiersTests",
-            of: ["Notifiers", "DeployCore", "DeployPorts", "DeployTestKit", "HTTPClient", "ServiceLab"]
+            of: [
+                "Notifiers", "DeployCore", "DeployPorts", "DeployTestKit", "HTTPClient", "SafeFile",
+                "ServiceLab",
+            ]
         ),
         tests(
             "PlaybooksTests",

@@ -2,6 +2,7 @@ import DeployCore
 import DeployPorts
 import DeployTestKit
 import HTTPClient
+import SafeFile
 import ServiceLab
 import Testing
 
@@ -38,10 +39,7 @@ import Testing
             #expect(request.headers["x-bgdeploy-delivery"] == "\(bench.run)/0/00000001/tell.started")
             let timestamp = try #require(request.headers["x-bgdeploy-timestamp"])
             #expect(timestamp == "\(bench.clock.now().milliseconds / 1000)")
-            let signature = Signature.hexadecimal(
-                of: Array("\(timestamp).\(request.body)".utf8),
-                key: Array("k3y".utf8)
-            )
+            let signature = Digest.signature(of: "\(timestamp).\(request.body)", key: "k3y")
             #expect(request.headers["x-bgdeploy-signature"] == "v1=\(signature)")
             let body = try JSONDocument(Array(request.body.utf8))
             #expect(try body.value(at: "topic") == .string("started"))

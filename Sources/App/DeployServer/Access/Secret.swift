@@ -15,19 +15,6 @@ enum Secret {
 
     static func digest(of text: String) -> String { Digest.sha256(Array(text.utf8)) }
 
-    /// HMAC-SHA-256 as 64 lower-case hexadecimal digits.
-    static func signature(of message: String, key: String) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        var length: UInt32 = 0
-        let (key, message) = (Array(key.utf8), Array(message.utf8))
-        _ = HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, &digest, &length)
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
-            as: UTF8.self
-        )
-    }
-
     /// Takes as long for a text that differs at its first character as for one that differs at its last.
     static func areEqual(_ left: String, _ right: String) -> Bool {
         let (left, right) = (Array(left.utf8), Array(right.utf8))

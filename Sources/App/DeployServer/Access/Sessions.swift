@@ -1,6 +1,7 @@
 package import DeployCore
 package import DeployPorts
 import Foundation
+import SafeFile
 
 /// A browser that somebody has logged in with a token.
 package struct Session: Hashable, Sendable {
@@ -53,7 +54,7 @@ package struct Sessions: Sendable {
         else { return nil }
         return Session(
             principal: token.principal(via: "session", from: source),
-            csrf: Secret.signature(of: "csrf \(key)", key: entry.key)
+            csrf: Digest.signature(of: "csrf \(key)", key: entry.key)
         )
     }
 

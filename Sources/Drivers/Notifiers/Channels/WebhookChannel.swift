@@ -1,6 +1,7 @@
 import DeployCore
 import DeployPorts
 import HTTPClient
+import SafeFile
 
 /// A signed request to a program of the user's own.
 struct WebhookChannel: Notifier {
@@ -37,9 +38,9 @@ struct WebhookChannel: Notifier {
         facts["delivery"] = .string(delivery.id)
         let body = JSONValue.object(facts)
         let timestamp = "\(delivery.sentAt.milliseconds / 1000)"
-        let signature = Signature.hexadecimal(
-            of: Array("\(timestamp).\(body.text)".utf8),
-            key: Array(try secret.forNotice(values).utf8)
+        let signature = Digest.signature(
+            of: "\(timestamp).\(body.text)",
+            key: try secret.forNotice(values)
         )
         let headers = [
             HTTPHeader("X-Bgdeploy-Delivery", delivery.id), HTTPHeader("X-Bgdeploy-Timestamp", timestamp),
