@@ -16,6 +16,7 @@ import Testing
             (["postgres": "${secret.A}"], "`backup` needs the key `to`"),
             (["postgres": "${secret.A}", "to": "b", "verify": "x"], "`verify` must be `list` or `restore`"),
             (["postgres": "postgresql://u:pw@h/d", "to": "b"], "`postgres` has a password in it"),
+            (["postgres": "postgresql://u@h/d?password=pw", "to": "b"], "`postgres` has a password in it"),
             (
                 ["postgres": "${secret.A}", "to": "b", "scratch": "${secret.B}"],
                 "for `verify: restore` alone"
@@ -49,31 +50,6 @@ import Testing
             let found = messages(kind, ["xxxxxxxxxxxx": "1"]).first { $0.contains("has no key") }
             #expect(found?.hasSuffix("it takes \(keys.joined(separator: ", "))") == true, "\(found ?? "")")
         }
-    }
-
-    @Test(arguments: [
-        ("postgresql://", [:]),
-        (
-            "postgres://u:p%2Fw@h:1/d",
-            ["user": "u", "password": "p/w", "host": "h", "port": "1", "dbname": "d"]
-        ),
-        (
-            "postgresql://u@/d?host=/run/x&sslmode=require",
-            [
-                "user": "u", "dbname": "d", "host": "/run/x", "sslmode": "require",
-            ]
-        ),
-        (
-            "postgresql://a:1,b/d?target_session_attrs=read-write",
-            [
-                "host": "a,b", "port": "1,", "dbname": "d", "target_session_attrs": "read-write",
-            ]
-        ),
-        ("postgresql://[::1]:5433", ["host": "::1", "port": "5433"]),
-        ("postgresql+psycopg2://h/d?ssl=true", ["host": "h", "dbname": "d", "sslmode": "require"]),
-    ])
-    func `a URL is read as libpq reads it`(url: String, parameters: [String: String]) {
-        #expect(DatabaseURL.parameters(of: url) == parameters)
     }
 
     @Test func `progress is told at every twentieth`() {

@@ -96,4 +96,29 @@ import ServiceLab
     func `a place is told without user and password`(url: String, place: String) throws {
         #expect(try PostgresAddress(url).place == place)
     }
+
+    @Test(arguments: [
+        ("postgresql://", [:]),
+        (
+            "postgres://u:p%2Fw@h:1/d",
+            ["user": "u", "password": "p/w", "host": "h", "port": "1", "dbname": "d"]
+        ),
+        (
+            "postgresql://u@/d?host=/run/x&sslmode=require",
+            [
+                "user": "u", "dbname": "d", "host": "/run/x", "sslmode": "require",
+            ]
+        ),
+        (
+            "postgresql://a:1,b/d?target_session_attrs=read-write",
+            [
+                "host": "a,b", "port": "1,", "dbname": "d", "target_session_attrs": "read-write",
+            ]
+        ),
+        ("postgresql://[::1]:5433", ["host": "::1", "port": "5433"]),
+        ("postgresql+psycopg2://h/d?ssl=true", ["host": "h", "dbname": "d", "sslmode": "require"]),
+    ])
+    func `what a URL says is known by libpq's names`(url: String, parameters: [String: String]) throws {
+        #expect(try PostgresAddress(url).parameters == parameters)
+    }
 }

@@ -1,6 +1,7 @@
 import ChildProcesses
 package import DeployCore
 package import DeployPorts
+import PostgresClient
 
 /// A verified dump of a PostgreSQL database: the playbook's `backup`.
 package struct BackupStep: StepAction {
@@ -48,7 +49,7 @@ package struct BackupStep: StepAction {
     package func perform(_ attempt: StepAttempt) async throws(StepFailure) -> StepResult {
         let url = try url.resolved(in: attempt.values)
         let scratch = try scratch?.resolved(in: attempt.values)
-        let passwords = [url, scratch ?? ""].compactMap { DatabaseURL.parameters(of: $0)["password"] }
+        let passwords = [url, scratch].compactMap { $0.flatMap { (try? PostgresAddress($0))?.password } }
         let redactor = Redactor(secrets: Array(attempt.values.secrets.values) + passwords)
         do throws(StepFailure) {
             let work = BackupWork(

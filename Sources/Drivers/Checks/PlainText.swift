@@ -32,4 +32,10 @@ extension Values {
         }
         return result
     }
+    /// `text` with every secret and `password` replaced.
+    func masked(_ text: String, password: String?) -> String {
+        let result = masked(text)
+        guard let password, password.count > 2 else { return result }
+        return result.replacing(password, with: "***")
+    }
 }

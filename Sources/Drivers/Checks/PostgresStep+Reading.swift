@@ -11,7 +11,7 @@ extension PostgresStep {
         let before = diagnostics.all.count
         var reader = MapReader(value, "`postgres`", diagnostics: diagnostics)
         guard case .map = value else { return nil }
-        let url = URLTemplate.read(&reader, "DATABASE")
+        let url = reader.required("url").flatMap { URLTemplate.read($0, "url", with: reader) }
         let statement = readStatement(&reader)
         let expectation = reader.optional("expect").flatMap { readExpectation($0, with: reader) }
         let within = reader.span("within")

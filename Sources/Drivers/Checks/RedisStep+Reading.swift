@@ -36,7 +36,9 @@ extension RedisStep {
         let before = diagnostics.all.count
         var reader = MapReader(value, "`redis`", diagnostics: diagnostics)
         guard case .map = value else { return nil }
-        let url = URLTemplate.read(&reader, "REDIS")
+        let url = reader.required("url").flatMap {
+            URLTemplate.read($0, "url", secret: "REDIS_URL", with: reader)
+        }
         let writes = reader.flag("writes") ?? false
         let command = reader.required("command").flatMap { readCommand($0, writes: writes, with: reader) }
         let expectation = reader.optional("expect").flatMap {

@@ -4,10 +4,13 @@ internal import CLibpq
 package struct PostgresAddress: Hashable, Sendable {
     /// Connection parameters of libpq, in the order in which they are tried: one set for each host.
     let attempts: [[Parameter]]
-    /// The password that the URL holds.
-    package let password: String?
+    /// What the URL and the defaults say, by libpq's names for it.
+    package let parameters: [String: String]
     /// For people: hosts, ports and the database, without user and password.
     package let place: String
+
+    /// The password that the URL holds.
+    package var password: String? { parameters["password"] }
 
     struct Parameter: Hashable, Sendable {
         let name: String
@@ -39,7 +42,8 @@ package struct PostgresAddress: Hashable, Sendable {
         for (name, value) in defaults where !parameters.contains(where: { $0.name == name }) {
             parameters.append(Parameter(name: name, value: value))
         }
-        password = parameters.first { $0.name == "password" }?.value
+        self.parameters = Dictionary(parameters.map { ($0.name, $0.value) }) { first, _ in first }
+            .filter { !$0.value.isEmpty }
         let hosts = Self.hosts(of: parameters)
         // A `/` or an `@` of a password that is not encoded moves the rest of it to where the host is read.
         guard hosts.allSatisfy(\.isPlausible) else { throw Self.badURL }

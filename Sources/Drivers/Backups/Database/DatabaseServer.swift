@@ -5,7 +5,6 @@ import PostgresClient
 /// A database as a URL names it, for libpq in this process and for PostgreSQL's own programs.
 struct DatabaseServer: Sendable {
     let address: PostgresAddress
-    private let parameters: [String: String]
 
     init(url: String) throws(StepFailure) {
         do throws(PostgresError) {
@@ -13,8 +12,7 @@ struct DatabaseServer: Sendable {
         } catch {
             throw StepFailure(PostgresWords.of(error), isTransient: false)
         }
-        parameters = DatabaseURL.parameters(of: url)
-        guard parameters["sslpassword"] == nil else {
+        guard address.parameters["sslpassword"] == nil else {
             throw StepFailure(
                 "a URL with `sslpassword` cannot be handed to pg_dump, which has no variable for it: use a key "
                     + "without a passphrase",
@@ -25,7 +23,7 @@ struct DatabaseServer: Sendable {
 
     /// For people: host, port and database.
     var place: String { address.place }
-    var user: String? { parameters["user"] }
+    var user: String? { address.parameters["user"] }
 
     /// Variables for PostgreSQL's programs: the only way on which a password reaches them.
     ///
@@ -34,7 +32,7 @@ struct DatabaseServer: Sendable {
     func environment(database: String? = nil) -> [String: String] {
         var result = Self.surroundings
         for (name, variable) in Self.variables {
-            if let value = parameters[name] { result[variable] = value }
+            if let value = address.parameters[name] { result[variable] = value }
         }
         if let database { result["PGDATABASE"] = database }
         if result["PGCONNECT_TIMEOUT"] == nil { result["PGCONNECT_TIMEOUT"] = "15" }
@@ -63,67 +61,6 @@ struct DatabaseServer: Sendable {
         "target_session_attrs": "PGTARGETSESSIONATTRS", "application_name": "PGAPPNAME",
         "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
     ]
-}
-
-/// The parameters in a URL that libpq has found to be one.
-enum DatabaseURL {
-    /// As `conninfo_uri_parse` of libpq reads them: section 34.1.1.2 of PostgreSQL's documentation.
-    static func parameters(of url: String) -> [String: String] {
-        guard let scheme = url.firstRange(of: "://") else { return [:] }
-        var rest = url[scheme.upperBound...]
-        var result: [String: String] = [:]
-        let head = rest.prefix { $0 != "/" }
-        if let at = head.firstIndex(of: "@") {
-            let credentials = rest[..<at]
-                .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            result["user"] = decoded(credentials[0])
-            if credentials.count > 1 { result["password"] = decoded(credentials[1]) }
-            rest = rest[rest.index(after: at)...]
-        }
-        let hosts = rest.prefix { !"/?".contains($0) }
-        let (names, ports) = Self.hosts(String(hosts))
-        if names.contains(where: { !$0.isEmpty }) { result["host"] = names.joined(separator: ",") }
-        if ports.contains(where: { !$0.isEmpty }) { result["port"] = ports.joined(separator: ",") }
-        rest = rest[hosts.endIndex...]
-        if rest.first == "/" { result["dbname"] = decoded(rest.dropFirst().prefix { $0 != "?" }) }
-        if let question = rest.firstIndex(of: "?") {
-            for pair in rest[rest.index(after: question)...].split(separator: "&") {
-                let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard parts.count == 2 else { continue }
-                result[decoded(parts[0])] = decoded(parts[1])
-            }
-        }
-        if result.removeValue(forKey: "ssl") == "true" { result["sslmode"] = "require" }
-        return result.filter { !$0.value.isEmpty }
-    }
-
-    private static func hosts(_ text: String) -> (names: [String], ports: [String]) {
-        var (names, ports): ([String], [String]) = ([], [])
-        for host in text.split(separator: ",", omittingEmptySubsequences: false) {
-            // `[::1]:5432`: the colons of an address stand within brackets.
-            let bracket = host.lastIndex(of: "]")
-            let tail = host[(bracket ?? host.startIndex)...]
-            let colon = tail.firstIndex(of: ":")
-            names.append(decoded(host[..<(colon ?? host.endIndex)].filter { !"[]".contains($0) }[...]))
-            ports.append(colon.map { decoded(host[host.index(after: $0)...]) } ?? "")
-        }
-        return (names, ports)
-    }
-
-    private static func decoded(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-            if byte == UInt8(ascii: "%"), digits.count == 2, let value = UInt8(digits, radix: 16) {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
 }
 
 /// Words for what a database did not answer.

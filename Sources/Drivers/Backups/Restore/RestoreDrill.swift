@@ -1,5 +1,6 @@
 import ChildProcesses
 package import DeployPorts
+import PostgresClient
 import SafeFile
 
 /// Proof that a backup can be restored, and how long that takes: into a new database of its own, which goes again.
@@ -53,7 +54,7 @@ package struct RestoreDrill: Sendable {
     /// Whatever happens the new database is dropped, unless it is to be kept and all is well: then it gets a name
     /// under which no later drill drops it. No other one is touched. Failures do not show the URL's password.
     package func run(report: @escaping @Sendable (String) -> Void) async throws(StepFailure) -> Result {
-        let redactor = Redactor(secrets: [DatabaseURL.parameters(of: url)["password"] ?? ""])
+        let redactor = Redactor(secrets: [(try? PostgresAddress(url))?.password ?? ""])
         do throws(StepFailure) {
             return try await drill { report(redactor.masked($0)) }
         } catch {

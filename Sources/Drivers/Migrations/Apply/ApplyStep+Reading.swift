@@ -50,14 +50,7 @@ extension ApplyStep {
 
     /// The playbook is kept with the run.
     private static func refusePassword(in database: Template, _ diagnostics: Diagnostics) {
-        let plain = database.parts.map { if case .text(let text) = $0 { text } else { "\u{0}" } }.joined()
-        guard let scheme = plain.firstRange(of: "://") else { return }
-        let authority = plain[scheme.upperBound...].prefix { !"/?#".contains($0) }
-        guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else {
-            return
-        }
-        let password = authority[authority.index(after: colon)..<at]
-        guard !password.isEmpty, !password.contains("\u{0}") else { return }
+        guard database.holdsURLPassword else { return }
         diagnostics.report(
             database.position,
             "`database` has a password in it: put the whole URL into a secret, as in \"${secret.DATABASE_URL}\""
