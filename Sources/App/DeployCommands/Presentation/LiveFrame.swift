@@ -78,7 +78,7 @@ struct LiveFrame {
         return joined(past, .done) + lines + joined(future, .toCome)
     }
 
-    private func joined(_ phases: [LivePhase], _ mark: LiveMark) -> [LiveLine] {
+    private func joined(_ phases: [LivePhase], _ mark: Planned.Mark) -> [LiveLine] {
         guard !phases.isEmpty else { return [] }
         let names = phases.map(\.name.rawValue).joined(separator: ", ")
         return [
@@ -130,7 +130,7 @@ struct LiveFrame {
                 LiveLine(indent + $0, .red)
             }
         }
-        guard case .step(let step) = row.key, let said = model.output[step] else { return lines }
+        guard let step = row.planned.step, let said = model.output[step] else { return lines }
         guard row.mark == .failed || row.mark == .current && speaker == step else { return lines }
         return lines + said.suffix(economy.outputLines).map { LiveLine("\(indent)│ \($0)", .faint) }
     }
@@ -138,7 +138,7 @@ struct LiveFrame {
     /// The step whose output is shown: the one of those under way that spoke last.
     private var speaker: StepID? {
         let current = model.phases.last { $0.mark == .current }?.rows.filter { $0.mark == .current } ?? []
-        let steps = current.compactMap { row in if case .step(let step) = row.key { step } else { nil } }
+        let steps = current.compactMap(\.planned.step)
         return steps.first { $0 == model.lastSpeaker } ?? steps.first { model.output[$0] != nil }
     }
 
@@ -146,7 +146,7 @@ struct LiveFrame {
         let isQuiet = row.mark == .toCome || row.mark == .skipped
         let took = took(row.since, row.ended)
         let line = LiveLine("      ").adding(glyph(row.mark), tint(row.mark)).adding(" ")
-            .adding(row.title, isQuiet ? .faint : nil).adding(took.isEmpty ? "" : "  \(took)", .faint)
+            .adding(row.planned.title, isQuiet ? .faint : nil).adding(took.isEmpty ? "" : "  \(took)", .faint)
         guard row.mark != .failed, let detail = row.detail else { return line }
         return line.adding("  \(detail)", .faint)
     }
@@ -166,7 +166,7 @@ struct LiveFrame {
 
     private static let spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
-    private func glyph(_ mark: LiveMark) -> String {
+    private func glyph(_ mark: Planned.Mark) -> String {
         switch mark {
         case .toCome: return "·"
         case .current: return Self.spinner[Int(now.milliseconds / 200) % Self.spinner.count]
@@ -176,7 +176,7 @@ struct LiveFrame {
         }
     }
 
-    private func tint(_ mark: LiveMark) -> Style.Tint {
+    private func tint(_ mark: Planned.Mark) -> Style.Tint {
         switch mark {
         case .toCome, .skipped: .faint
         case .current: .yellow

@@ -1,5 +1,6 @@
 import DeployCore
 import DeployEngine
+import DeployOperations
 import DeployPorts
 
 /// What a live view knows of a run: the fold of what an observer is told.
@@ -88,7 +89,7 @@ struct LiveModel: Sendable {
         }
     }
 
-    private mutating func endCurrent(_ mark: LiveMark, at now: Timestamp) {
+    private mutating func endCurrent(_ mark: Planned.Mark, at now: Timestamp) {
         for index in phases.indices where phases[index].mark == .current { phases[index].end(mark, at: now) }
     }
 
@@ -109,13 +110,13 @@ struct LiveModel: Sendable {
 
     private mutating func begin(_ effect: Effect, at now: Timestamp) {
         guard let (phase, row) = place(of: effect) else { return }
-        if case .share = phases[phase].rows[row].key {
+        if case .share = phases[phase].rows[row].planned.key {
             // Shares that were passed over, as by `promote --full`.
             for index in 0..<row where phases[phase].rows[index].mark == .toCome {
                 phases[phase].rows[index].mark = .skipped
             }
         }
-        if case .step(let step) = phases[phase].rows[row].key { output[step] = nil }
+        if let step = phases[phase].rows[row].planned.step { output[step] = nil }
         phases[phase].rows[row].begin(at: now)
     }
 
@@ -147,7 +148,7 @@ struct LiveModel: Sendable {
     }
 
     /// `mark` is `nil` when the row goes on.
-    private mutating func end(_ effect: Effect, _ mark: LiveMark?, _ detail: String?, at now: Timestamp) {
+    private mutating func end(_ effect: Effect, _ mark: Planned.Mark?, _ detail: String?, at now: Timestamp) {
         guard let (phase, row) = place(of: effect) else { return }
         if let mark { return phases[phase].rows[row].end(mark, at: now, detail) }
         if case .route = effect { return }
@@ -176,7 +177,7 @@ struct LiveModel: Sendable {
     private func place(of effect: Effect) -> (phase: Int, row: Int)? {
         guard let phase = phases.lastIndex(where: { $0.mark == .current }) else { return nil }
         let rows = phases[phase].rows
-        func index(_ key: LiveRow.Key) -> Int? { rows.firstIndex { $0.key == key } }
+        func index(_ key: Planned.Key) -> Int? { rows.firstIndex { $0.planned.key == key } }
         let row: Int? =
             switch effect {
             case .step(let step), .approval(let step, _, _), .window(let step, _, _):

@@ -4,11 +4,7 @@ import DeployPorts
 
 /// A run's journal as phases, with what was done in each, and as told lines.
 package struct RunTimeline {
-    enum Mark: String {
-        case toCome, current, done, failed
-        /// It was not needed, or it was stopped on the way.
-        case skipped
-    }
+    typealias Mark = Planned.Mark
 
     /// A step, a share of the traffic, a wait.
     struct Item {
@@ -140,7 +136,7 @@ package struct RunTimeline {
         let items = state.plan.followUps.map { followUp -> Item in
             var due: Timestamp?
             if case .released(let since, _) = state.stage { due = since.advanced(by: followUp.after) }
-            return item(Planned(.step(followUp.step.id), followUp.step.title), acts, in: mark, due: due)
+            return item(Planned(followUp.step), acts, in: mark, due: due)
         }
         let count = items.count == 1 ? "1 task" : "\(items.count) tasks"
         return stage(.afterwards, count, mark, .afterwards, items, fold)

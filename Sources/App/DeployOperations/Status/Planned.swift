@@ -1,26 +1,35 @@
-import DeployCore
+package import DeployCore
 
 /// What a plan says is to be done: one line below a phase.
-struct Planned {
-    enum Key: Equatable {
+package struct Planned: Equatable, Sendable {
+    package enum Key: Equatable, Sendable {
         case step(StepID)
         case share(Exposure)
         case drain, monitor
     }
 
-    let key: Key
-    let title: String
+    /// How far it has got.
+    package enum Mark: String, Sendable {
+        case toCome, current, done, failed
+        /// It was not needed, or it was stopped on the way.
+        case skipped
+    }
 
-    init(_ key: Key, _ title: String) {
+    package let key: Key
+    package let title: String
+
+    package init(_ key: Key, _ title: String) {
         self.key = key
         self.title = title
     }
 
-    var step: StepID? {
+    package init(_ step: Step) { self.init(.step(step.id), step.title) }
+
+    package var step: StepID? {
         if case .step(let id) = key { id } else { nil }
     }
 
-    func isDone(by effect: Effect) -> Bool {
+    package func isDone(by effect: Effect) -> Bool {
         switch effect {
         case .step(let step), .approval(let step, _, _), .window(let step, _, _): key == .step(step.id)
         case .wait(let step, _): key == .step(step)
@@ -30,11 +39,11 @@ struct Planned {
         }
     }
 
-    static func items(of phase: Phase, _ plan: Plan) -> [Planned] {
+    package static func items(of phase: Phase, _ plan: Plan) -> [Planned] {
         switch phase {
-        case .steps(let phase): phase.groups.joined().map { Planned(.step($0.id), $0.title) }
+        case .steps(let phase): phase.groups.joined().map { Planned($0) }
         case .drain(let phase):
-            (phase.request.map { [Planned(.step($0.id), $0.title)] } ?? [])
+            (phase.request.map { [Planned($0)] } ?? [])
                 + [Planned(.drain, "\(plan.stable) finishes what it has begun")]
         case .shift(let phase): phase.exposures.map { Planned(.share($0), "\(plan.candidate) \($0)") }
         case .monitor:
@@ -50,7 +59,7 @@ struct Planned {
     }
 
     /// The way back: the shares that were taken by `effects`, then the playbook's steps.
-    static func wayBack(_ effects: [Effect], _ plan: Plan) -> [Planned] {
+    package static func wayBack(_ effects: [Effect], _ plan: Plan) -> [Planned] {
         var shares: [Exposure] = []
         for case .route(let exposure) in effects where !shares.contains(exposure) { shares.append(exposure) }
         return shares.map { share in
@@ -58,13 +67,13 @@ struct Planned {
                 .share(share),
                 share.isNone ? "all traffic to \(plan.stable)" : "\(plan.candidate) \(share)"
             )
-        } + plan.rollback.steps.map { Planned(.step($0.id), $0.title) }
+        } + plan.rollback.steps.map { Planned($0) }
     }
 }
 
 extension Phase {
     /// What is to be expected, in a few words.
-    var outlook: String {
+    package var outlook: String {
         switch self {
         case .steps(let phase):
             let count = phase.groups.joined().count
