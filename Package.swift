@@ -464,7 +464,10 @@ let package = Package(
         ),
         tests(
             "DeployOperationsTests",
-            of: ["DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "Playbooks"]
+            of: [
+                "DeployOperations", "DeployEngine", "DeployPorts", "DeployCore", "DeployTestKit", "Playbooks",
+            ],
+            products: [swiftLog]
         ),
         tests(
             "DeployServerTests",
