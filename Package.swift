@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A module may import only modules of the layers listed here. `module` refuses anything else while the
+// A module may import only modules of the layers listed here. `Module` refuses anything else while the
 // manifest is being read, so a wrong arrow never reaches the compiler.
 enum Layer: String {
     case core = "Core"
@@ -28,55 +28,6 @@ enum Layer: String {
     }
 }
 
-let layers: [String: Layer] = [
-    "DeployCore": .core,
-    "NginxConfig": .core,
-    "HAProxyConfig": .core,
-    "TrafficShares": .core,
-    "TrafficJudgement": .core,
-    "SequentialStatistics": .core,
-    "MigrationVerdicts": .core,
-    "DeployPorts": .ports,
-    "CCurl": .plumbing,
-    "CLibcrypto": .plumbing,
-    "CLibpq": .plumbing,
-    "HTTPClient": .plumbing,
-    "WebSocketClient": .plumbing,
-    "LoadClient": .plumbing,
-    "RedisClient": .plumbing,
-    "PostgresClient": .plumbing,
-    "CPgQuery": .plumbing,
-    "PgQuery": .plumbing,
-    "CSpawn": .plumbing,
-    "SafeFile": .plumbing,
-    "UnixSocket": .plumbing,
-    "ChildProcesses": .plumbing,
-    "SecureShell": .plumbing,
-    "BalancerFiles": .sharedDrivers,
-    "JournalFormat": .sharedDrivers,
-    "NginxDriver": .drivers,
-    "HAProxyDriver": .drivers,
-    "RemoteHosts": .drivers,
-    "Checks": .drivers,
-    "Commands": .drivers,
-    "Load": .drivers,
-    "MetricSources": .drivers,
-    "Migrations": .drivers,
-    "Backups": .drivers,
-    "DatabaseDiagnosis": .drivers,
-    "StoreSQLite": .drivers,
-    "StorePostgres": .drivers,
-    "TimeZones": .drivers,
-    "Notifiers": .drivers,
-    "Playbooks": .drivers,
-    "DeployEngine": .engine,
-    "DeployOperations": .app,
-    "DeployServer": .app,
-    "DeployCommands": .app,
-    "bgdeploy": .app,
-    "DeployTestKit": .testKit,
-]
-
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -85,30 +36,40 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func dependencies(
-    of name: String,
-    imports: [String],
-    products: [Target.Dependency]
-) -> [Target.Dependency] {
-    guard let layer = layers[name] else { fatalError("\(name) has no layer in `layers`") }
-    for other in imports {
-        guard let below = layers[other], layer.mayImport.contains(below) else {
-            fatalError("\(name) (\(layer)) may not import \(other)")
+/// Some code of ours; its layer says in which folder it is.
+struct Module {
+    enum Language { case swift, c, system }
+
+    let name: String
+    let imports: [String]
+    let products: [Target.Dependency]
+    let language: Language
+
+    init(
+        _ name: String,
+        imports: [String] = [],
+        products: [Target.Dependency] = [],
+        in language: Language = .swift
+    ) {
+        (self.name, self.imports, self.products, self.language) = (name, imports, products, language)
+    }
+
+    func target(in layer: Layer) -> Target {
+        for other in imports {
+            guard let below = layers[other], layer.mayImport.contains(below) else {
+                fatalError("\(name) (\(layer)) may not import \(other)")
+            }
+        }
+        let path = "Sources/\(layer.rawValue)/\(name)"
+        let dependencies = imports.map { Target.Dependency.target(name: $0) } + products
+        return switch language {
+        case .system: .systemLibrary(name: name, path: path)
+        case .c: .target(name: name, path: path)
+        case .swift where name == "bgdeploy":
+            .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+        case .swift: .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
         }
     }
-    return imports.map { .target(name: $0) } + products
-}
-
-func module(
-    _ name: String,
-    imports: [String] = [],
-    products: [Target.Dependency] = []
-) -> Target {
-    let path = "Sources/\(layers[name]?.rawValue ?? "")/\(name)"
-    let dependencies = dependencies(of: name, imports: imports, products: products)
-    return name == "bgdeploy"
-        ? .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
-        : .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
 func tests(
@@ -133,10 +94,6 @@ func support(_ name: String, of imports: [String]) -> Target {
         path: "Tests/Support/\(name)",
         swiftSettings: strict
     )
-}
-
-func library(_ name: String) -> Target {
-    .systemLibrary(name: name, path: "Sources/Plumbing/\(name)")
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -169,6 +126,163 @@ let loadProducts: [Target.Dependency] = [
 let swiftLog = Target.Dependency.product(name: "Logging", package: "swift-log")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 
+/// Every module of ours, by layer.
+let modules: KeyValuePairs<Layer, [Module]> = [
+    // What a deployment is. Pure.
+    .core: [
+        Module("DeployCore"),
+        Module("NginxConfig"),
+        Module("HAProxyConfig"),
+        Module("TrafficShares", imports: ["DeployCore"]),
+        Module("TrafficJudgement", imports: ["SequentialStatistics"]),
+        Module("SequentialStatistics"),
+        Module("MigrationVerdicts"),
+    ],
+    // What the core's effects need of the world.
+    .ports: [
+        Module("DeployPorts", imports: ["DeployCore", "TrafficJudgement", "MigrationVerdicts"])
+    ],
+    // The system, made safe to use.
+    .plumbing: [
+        // Loads libcurl on the first request, not at every start.
+        Module("CCurl", in: .c),
+        // Loads libpq when the first database is asked.
+        Module("CLibpq", in: .c),
+        Module("CLibcrypto", in: .system),
+        Module("CSpawn", in: .system),
+        Module("HTTPClient", imports: ["CCurl"]),
+        Module("WebSocketClient", imports: ["HTTPClient", "CLibcrypto"]),
+        Module("LoadClient", imports: ["HTTPClient"], products: loadProducts),
+        Module("RedisClient", imports: ["HTTPClient"]),
+        Module("PostgresClient", imports: ["CLibpq"]),
+        // Loads libpg_query for the first statement that is parsed.
+        Module("CPgQuery", in: .c),
+        Module("PgQuery", imports: ["CPgQuery"]),
+        Module("SafeFile", imports: ["CLibcrypto"]),
+        Module("UnixSocket"),
+        Module("ChildProcesses", imports: ["CSpawn"]),
+        Module("SecureShell", imports: ["ChildProcesses"]),
+    ],
+    .sharedDrivers: [
+        Module("BalancerFiles", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
+        Module("JournalFormat", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
+    ],
+    // How each kind of thing is done.
+    .drivers: [
+        Module(
+            "NginxDriver",
+            imports: [
+                "BalancerFiles", "DeployCore", "DeployPorts", "NginxConfig", "TrafficShares", "SafeFile",
+                "ChildProcesses", "HTTPClient",
+            ]
+        ),
+        Module(
+            "HAProxyDriver",
+            imports: [
+                "BalancerFiles", "DeployCore", "DeployPorts", "HAProxyConfig", "TrafficShares", "SafeFile",
+                "ChildProcesses", "UnixSocket",
+            ]
+        ),
+        Module(
+            "Checks",
+            imports: [
+                "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "RedisClient", "PostgresClient",
+            ]
+        ),
+        Module(
+            "Load",
+            imports: ["DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "LoadClient", "SafeFile"]
+        ),
+        Module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SecureShell"]),
+        Module(
+            "RemoteHosts",
+            imports: [
+                "DeployCore", "DeployPorts", "TrafficJudgement", "ChildProcesses", "SecureShell", "SafeFile",
+            ]
+        ),
+        Module(
+            "MetricSources",
+            imports: [
+                "DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket", "ChildProcesses",
+            ]
+        ),
+        Module(
+            "Migrations",
+            imports: [
+                "DeployCore", "DeployPorts", "MigrationVerdicts", "PgQuery", "PostgresClient",
+                "ChildProcesses", "SafeFile",
+            ]
+        ),
+        Module(
+            "Backups",
+            imports: ["DeployCore", "DeployPorts", "CSpawn", "ChildProcesses", "SafeFile", "PostgresClient"]
+        ),
+        Module("DatabaseDiagnosis", imports: ["PostgresClient"]),
+        Module(
+            "StoreSQLite",
+            imports: ["DeployCore", "DeployPorts", "JournalFormat", "SafeFile"],
+            products: [grdb]
+        ),
+        Module(
+            "StorePostgres",
+            imports: ["DeployCore", "DeployPorts", "JournalFormat", "PostgresClient", "SafeFile"]
+        ),
+        Module("TimeZones", imports: ["DeployCore", "DeployPorts"]),
+        Module(
+            "Notifiers",
+            imports: ["DeployCore", "DeployPorts", "HTTPClient", "SafeFile", "ChildProcesses"]
+        ),
+        Module(
+            "Playbooks",
+            imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "SafeFile", "ChildProcesses"],
+            products: [yams]
+        ),
+    ],
+    // Lease, fold, effects, events.
+    .engine: [
+        Module("DeployEngine", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"])
+    ],
+    // What a person may do with a service, and the faces that offer it.
+    .app: [
+        Module(
+            "DeployOperations",
+            imports: [
+                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
+                "NginxDriver", "HAProxyDriver", "Checks", "Load", "Commands", "MetricSources", "StoreSQLite",
+                "StorePostgres", "JournalFormat", "Notifiers", "Playbooks", "Migrations", "Backups",
+                "ChildProcesses", "SafeFile", "HTTPClient", "RemoteHosts", "SecureShell", "TimeZones",
+            ],
+            products: [swiftLog]
+        ),
+        Module(
+            "DeployServer",
+            imports: [
+                "DeployOperations", "DeployCore", "DeployPorts", "DeployEngine", "JournalFormat",
+                "TrafficJudgement", "SafeFile", "CLibcrypto", "Notifiers",
+            ],
+            products: serverProducts
+        ),
+        Module(
+            "DeployCommands",
+            imports: [
+                "DeployOperations", "DeployServer", "DeployCore", "DeployPorts", "DeployEngine",
+                "TrafficJudgement", "SequentialStatistics", "NginxDriver", "HAProxyDriver", "MetricSources",
+                "StoreSQLite", "JournalFormat", "Playbooks", "SafeFile", "ChildProcesses", "HTTPClient",
+                "NginxConfig", "HAProxyConfig", "MigrationVerdicts", "Migrations", "Backups",
+                "DatabaseDiagnosis", "RemoteHosts",
+            ],
+            products: [argumentParser, swiftLog]
+        ),
+        Module("bgdeploy", imports: ["DeployCommands", "ChildProcesses"], products: [argumentParser]),
+    ],
+    // Worlds with rules, and the contracts that drivers keep.
+    .testKit: [
+        Module("DeployTestKit", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"])
+    ],
+]
+
+let layers = Dictionary(uniqueKeysWithValues: modules.flatMap { layer, all in all.map { ($0.name, layer) } })
+
 let package = Package(
     name: "bgdeploy",
     products: [
@@ -187,147 +301,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
-    targets: [
-        // Core: what a deployment is. Pure.
-        module("DeployCore"),
-        module("NginxConfig"),
-        module("HAProxyConfig"),
-        module("TrafficShares", imports: ["DeployCore"]),
-        module("TrafficJudgement", imports: ["SequentialStatistics"]),
-        module("SequentialStatistics"),
-        module("MigrationVerdicts"),
-        // Ports: what the core's effects need of the world.
-        module("DeployPorts", imports: ["DeployCore", "TrafficJudgement", "MigrationVerdicts"]),
-        // Plumbing: the system, made safe to use.
-        // Loads libcurl on the first request, not at every start.
-        .target(name: "CCurl", path: "Sources/Plumbing/CCurl"),
-        // Loads libpq when the first database is asked.
-        .target(name: "CLibpq", path: "Sources/Plumbing/CLibpq"),
-        library("CLibcrypto"),
-        library("CSpawn"),
-        module("HTTPClient", imports: ["CCurl"]),
-        module("WebSocketClient", imports: ["HTTPClient", "CLibcrypto"]),
-        module("LoadClient", imports: ["HTTPClient"], products: loadProducts),
-        module("RedisClient", imports: ["HTTPClient"]),
-        module("PostgresClient", imports: ["CLibpq"]),
-        // Loads libpg_query for the first statement that is parsed.
-        .target(name: "CPgQuery", path: "Sources/Plumbing/CPgQuery"),
-        module("PgQuery", imports: ["CPgQuery"]),
-        module("SafeFile", imports: ["CLibcrypto"]),
-        module("UnixSocket"),
-        module("ChildProcesses", imports: ["CSpawn"]),
-        module("SecureShell", imports: ["ChildProcesses"]),
-        // Drivers: how each kind of thing is done.
-        module("BalancerFiles", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
-        module(
-            "NginxDriver",
-            imports: [
-                "BalancerFiles",
-                "DeployCore", "DeployPorts", "NginxConfig", "TrafficShares", "SafeFile", "ChildProcesses",
-                "HTTPClient",
-            ]
-        ),
-        module(
-            "HAProxyDriver",
-            imports: [
-                "BalancerFiles",
-                "DeployCore", "DeployPorts", "HAProxyConfig", "TrafficShares", "SafeFile", "ChildProcesses",
-                "UnixSocket",
-            ]
-        ),
-        module(
-            "Checks",
-            imports: [
-                "DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "RedisClient", "PostgresClient",
-            ]
-        ),
-        module(
-            "Load",
-            imports: ["DeployCore", "DeployPorts", "HTTPClient", "WebSocketClient", "LoadClient", "SafeFile"]
-        ),
-        module("Commands", imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SecureShell"]),
-        module(
-            "RemoteHosts",
-            imports: [
-                "DeployCore", "DeployPorts", "TrafficJudgement", "ChildProcesses", "SecureShell", "SafeFile",
-            ]
-        ),
-        module(
-            "MetricSources",
-            imports: [
-                "DeployCore", "DeployPorts", "TrafficJudgement", "HTTPClient", "UnixSocket", "ChildProcesses",
-            ]
-        ),
-        module(
-            "Migrations",
-            imports: [
-                "DeployCore", "DeployPorts", "MigrationVerdicts", "PgQuery", "PostgresClient",
-                "ChildProcesses",
-                "SafeFile",
-            ]
-        ),
-        module(
-            "Backups",
-            imports: ["DeployCore", "DeployPorts", "ChildProcesses", "SafeFile", "PostgresClient"]
-        ),
-        module("DatabaseDiagnosis", imports: ["PostgresClient"]),
-        module("JournalFormat", imports: ["DeployCore", "DeployPorts", "SafeFile"]),
-        module(
-            "StoreSQLite",
-            imports: ["DeployCore", "DeployPorts", "JournalFormat", "SafeFile"],
-            products: [grdb]
-        ),
-        module(
-            "StorePostgres",
-            imports: ["DeployCore", "DeployPorts", "JournalFormat", "PostgresClient", "SafeFile"]
-        ),
-        module("TimeZones", imports: ["DeployCore", "DeployPorts"]),
-        module(
-            "Notifiers",
-            imports: ["DeployCore", "DeployPorts", "HTTPClient", "SafeFile", "ChildProcesses"]
-        ),
-        module(
-            "Playbooks",
-            imports: ["DeployCore", "DeployPorts", "TrafficJudgement", "SafeFile", "ChildProcesses"],
-            products: [yams]
-        ),
-        // Engine: lease, fold, effects, events.
-        module("DeployEngine", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"]),
-        // App: what a person may do with a service, and the faces that offer it.
-        module(
-            "DeployOperations",
-            imports: [
-                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
-                "NginxDriver", "HAProxyDriver", "Checks", "Load", "Commands", "MetricSources", "StoreSQLite",
-                "StorePostgres", "JournalFormat",
-                "Notifiers", "Playbooks", "Migrations", "Backups", "ChildProcesses", "SafeFile", "HTTPClient",
-                "RemoteHosts", "SecureShell", "TimeZones",
-            ],
-            products: [swiftLog]
-        ),
-        // HTTP: the API and the dashboard.
-        module(
-            "DeployServer",
-            imports: [
-                "DeployOperations", "DeployCore", "DeployPorts", "DeployEngine", "JournalFormat",
-                "TrafficJudgement",
-                "SafeFile", "CLibcrypto", "Notifiers",
-            ],
-            products: serverProducts
-        ),
-        module(
-            "DeployCommands",
-            imports: [
-                "DeployOperations", "DeployServer",
-                "DeployCore", "DeployPorts", "DeployEngine", "TrafficJudgement", "SequentialStatistics",
-                "NginxDriver", "HAProxyDriver", "MetricSources", "StoreSQLite", "JournalFormat", "Playbooks",
-                "SafeFile",
-                "ChildProcesses", "HTTPClient", "NginxConfig", "HAProxyConfig", "MigrationVerdicts",
-                "Migrations", "Backups", "DatabaseDiagnosis", "RemoteHosts",
-            ],
-            products: [argumentParser, swiftLog]
-        ),
-        module("bgdeploy", imports: ["DeployCommands", "ChildProcesses"], products: [argumentParser]),
+    targets: modules.flatMap { layer, all in all.map { $0.target(in: layer) } } + [
         // An app to release: what the demo and the tutorial deploy.
         .executableTarget(
             name: "DemoApp",
@@ -335,8 +309,6 @@ let package = Package(
             path: "examples/demo-app/Sources",
             swiftSettings: strict
         ),
-        // TestKit: worlds with rules, and the contracts that drivers keep.
-        module("DeployTestKit", imports: ["DeployCore", "DeployPorts", "TrafficJudgement"]),
         .executableTarget(
             name: "supervisor-fixture",
             dependencies: ["ChildProcesses"],
@@ -377,8 +349,7 @@ let package = Package(
             "MigrationsTests",
             of: [
                 "Migrations", "MigrationVerdicts", "DeployCore", "DeployPorts", "PostgresClient",
-                "ServiceLab",
-                "supervisor-fixture",
+                "ServiceLab", "supervisor-fixture",
             ],
             exclude: ["Vectors"]
         ),
@@ -391,17 +362,14 @@ let package = Package(
             "NginxDriverTests",
             of: [
                 "NginxDriver", "BalancerFiles", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore",
-                "SafeFile",
-                "ChildProcesses", "TrafficShares",
+                "SafeFile", "ChildProcesses", "TrafficShares",
             ]
         ),
         tests(
             "HAProxyDriverTests",
             of: [
                 "HAProxyDriver", "BalancerFiles", "BalancerLab", "DeployTestKit", "DeployPorts", "DeployCore",
-                "SafeFile",
-                "TrafficShares", "UnixSocket",
-                "ChildProcesses",
+                "SafeFile", "TrafficShares", "UnixSocket", "ChildProcesses",
             ]
         ),
         tests(
@@ -473,8 +441,7 @@ let package = Package(
             "DeployServerTests",
             of: [
                 "DeployServer", "DeployOperations", "DeployEngine", "DeployPorts", "DeployCore",
-                "DeployTestKit",
-                "TrafficJudgement", "SafeFile", "HTTPClient",
+                "DeployTestKit", "TrafficJudgement", "SafeFile", "HTTPClient",
             ],
             products: serverProducts + [
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
