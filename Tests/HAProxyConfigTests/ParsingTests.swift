@@ -39,12 +39,6 @@ struct ParsingTests {
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
 
-    @Test func `a missing line feed at the end is told`() throws {
-        #expect(try configuration("global\n").endsWithLineFeed)
-        #expect(try configuration("").endsWithLineFeed)
-        #expect(try !configuration("global\n ").endsWithLineFeed)
-    }
-
     @Test func `backends are backend and listen sections, not peers, rings or frontends`() throws {
         let text = """
             peers app

@@ -31,9 +31,6 @@ package struct HAProxyConfiguration: Sendable {
         try refuseTemplates()
     }
 
-    /// HAProxy refuses a file whose last line has no line feed, as "might have been truncated".
-    package var endsWithLineFeed: Bool { bytes.isEmpty || bytes.last == Byte.lineFeed }
-
     /// HAProxy has no keyword that begins with a brace, and allows none in names.
     private func refuseTemplates() throws(ConfigurationError) {
         for statement in statements {

@@ -42,8 +42,6 @@ package struct LoadFigures: Sendable {
 
     package var bad: Int { faults.values.reduce(0, +) }
     package var count: Int { good + bad }
-    /// 0 through 1; zero when there are none.
-    package var errorShare: Double { count > 0 ? Double(bad) / Double(count) : 0 }
 
     package static func += (left: inout Self, right: Self) {
         left.good += right.good

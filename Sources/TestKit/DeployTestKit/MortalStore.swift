@@ -26,9 +26,6 @@ package final class MortalStore: RunStore {
         self.moment = moment
     }
 
-    /// How many events the process wrote or tried to.
-    package var writeCount: Int { writes.withLock { $0 } }
-
     private func write(
         _ body: () async throws(RunStoreError) -> JournalEntry
     ) async throws(RunStoreError) -> JournalEntry {
