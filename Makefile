@@ -47,6 +47,7 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/switches.py --switches 200
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/emergency.py --trials 100
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/database.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/runbooks.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
 	scripts/setup browser
