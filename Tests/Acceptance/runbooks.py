@@ -206,6 +206,43 @@ def a_deployment_is_not_held_up():
         assert r.returncode == 0, told(r)
 
 
+def a_service_goes_on_with_an_action():
+    """Whose process was killed: the service that serves mina resumes it, and a token for mina approves it; one for another does not."""
+    with Lab() as lab, Desk() as desk:
+        lab.playbook([lab.nginx()], {"service": "mina"})
+        desk.state = lab.state
+        count, ports = desk.dir / "count", free_port()
+        slow = {"script": f"echo once >> {count}; until test -e {desk.dir}/go; do sleep 0.05; done"}
+        desk.write({"actions": {"slow": {"title": "Takes its time", "steps": [slow, {"approval": {}}, {"run": ["touch", f"{desk.dir}/fine"]}]}}})
+        mine, other = (lab.command("token", "create", name, "--scope", "approve", "--service", name).stdout.strip().splitlines()[0] for name in ("mina", "other"))
+        serve = [binary(), "serve", "--listen", f"127.0.0.1:{ports}", "--socket", f"{lab.dir}/s.sock", "bgdeploy.yml"]
+        lab.procs.append(subprocess.Popen(serve, env=dict(os.environ, BGDEPLOY_STATE=lab.state, NO_COLOR="1"), cwd=lab.dir, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        wait_port(ports, 30)
+        p = desk.command("runbook", "trouble", "--do", "slow", "--yes", wait=False)
+        assert eventually(count.exists, 30)
+        p.kill()
+        p.wait()
+        (desk.dir / "go").touch()
+
+        def ask(method, path, token, body=None):
+            c = http.client.HTTPConnection("127.0.0.1", ports, timeout=30)
+            c.request(method, path, body and json.dumps(body), {"Authorization": f"Bearer {token}", **({"Content-Type": "application/json"} if body else {})})
+            r = c.getresponse()
+            return r.status, json.loads(r.read() or b"{}")
+
+        run = desk.runs()[0]["run"]
+        assert eventually(lambda: ask("GET", f"/v1/runs/{run}", mine)[1].get("state") == "waiting", 60), desk.runs()
+        assert ask("GET", f"/v1/runs/{run}", other)[0] == 403
+        status, seen = ask("GET", f"/v1/runs/{run}", mine)
+        assert seen["runbook"]["action"] == "slow" and seen["stable"] is None, seen
+        services = ask("GET", "/v1/services", mine)[1]["services"]
+        assert [s["service"] for s in services] == ["mina"] and services[0]["run"] is None, services
+        assert ask("POST", f"/v1/runs/{run}/commands", other, {"command": "approve"})[0] == 403
+        assert ask("POST", f"/v1/runs/{run}/commands", mine, {"command": "approve"})[0] == 202
+        assert eventually(lambda: desk.runs()[0]["state"] == "succeeded", 60), desk.runs()
+        assert count.read_text() == "once\n" and desk.runs()[0]["incident"] is None
+
+
 def idle_connections_are_ended():
     """The sample runbook against a real server: a look writes nothing, the action ends what is idle and nothing else."""
     sample = HERE.parent.parent / "playbooks/on-call/database-connections.yml"
@@ -252,5 +289,5 @@ def a_look_cannot_write():
 
 
 main([a_look_finds_and_an_incident_ends, nothing_is_done_unasked, an_action_that_does_not_help_says_so, killed_in_an_action_and_resumed,
-      killed_in_a_look_and_looked_again, approvals_hold_an_action, the_state_store_is_away, a_deployment_is_not_held_up,
+      killed_in_a_look_and_looked_again, approvals_hold_an_action, the_state_store_is_away, a_deployment_is_not_held_up, a_service_goes_on_with_an_action,
       idle_connections_are_ended, a_look_cannot_write])

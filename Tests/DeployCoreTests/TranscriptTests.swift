@@ -6,7 +6,8 @@ import Testing
 struct TranscriptTests {
     static let names = [
         "abort-waits-for-the-routing", "canary-rolled-back", "chosen-users-first", "closed-window",
-        "crash-in-a-hold", "recalled-by-a-person", "released-and-taken-back", "retired", "sick-candidate",
+        "crash-in-a-hold", "recalled-by-a-person", "released-and-taken-back", "retired", "runbook-action",
+        "sick-candidate",
     ]
 
     private static func plan(of name: String) -> Plan {
@@ -24,6 +25,7 @@ struct TranscriptTests {
                     ]
                 )
             )
+        case "runbook-action": RunbookTests.plan(action: "restart")
         case "retired": Plans.make(checks: 1, approvals: 0, retirement: Plans.retirement)
         default: Plans.make(shares: [10, 50, 100])
         }

@@ -200,7 +200,7 @@ import Testing
         isMet: Bool
     ) async throws {
         let (result, notes) = try await Self.perform(", expect: '\(bound)' }", figure: figure)
-        #expect((try? result.get()) != nil == isMet)
+        #expect(((try? result.get()) != nil) == isMet)
         #expect(notes.isEmpty)
     }
 

@@ -86,8 +86,10 @@ extension Transcript {
         let paused = state.pause.map { ", paused by \($0.by)" } ?? ""
         let pending = state.pending.map { $0.isCancelled ? "(\($0.id))" : "\($0.id)" }
         let waits = pending.isEmpty ? "" : ", pending \(pending.joined(separator: " "))"
+        let failed = state.failedChecks.map(\.rawValue).joined(separator: " ")
+        let found = failed.isEmpty ? "" : ", failed checks \(failed)"
         return
-            "\(describe(state.stage, state.plan)), candidate \(state.confirmed)\(moved)\(paused)\(waits)"
+            "\(describe(state.stage, state.plan)), candidate \(state.confirmed)\(moved)\(paused)\(found)\(waits)"
     }
 
     private static func describe(_ stage: RunState.Stage, _ plan: Plan) -> String {

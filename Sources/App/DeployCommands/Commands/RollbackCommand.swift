@@ -35,10 +35,10 @@ struct RollbackCommand: ServiceCommand {
 
     func body(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
         if let remote = workplace.remote { return try await body(workplace, remote) }
-        let service = try workplace.service()
-        guard workplace.confirm("Put the traffic of \(service.name) back?") else { return .failed }
-        if emergency { return await Emergency(workplace: workplace, service: service).restore(reason) }
+        if emergency { return try await restore(workplace) }
         let store = try await workplace.desk().store()
+        let service = try await workplace.service(of: run, store)
+        guard workplace.confirm("Put the traffic of \(service.name) back?") else { return .failed }
         let recorded = try await RunHistory(store: store, service: service.name).run(run)
         guard !hasEnded(recorded, workplace) else { return .done }
         if !force {
@@ -54,6 +54,12 @@ struct RollbackCommand: ServiceCommand {
         let attended = try AttendedSession(workplace, store)
         let end = try await attended.session.takeOver(recorded, service, obeying: command, .byForce)
         return attended.conclude(takingBack: end)
+    }
+
+    private func restore(_ workplace: Workplace) async throws(CommandFailure) -> ExitStatus {
+        let service = try workplace.service()
+        guard workplace.confirm("Put the traffic of \(service.name) back?") else { return .failed }
+        return await Emergency(workplace: workplace, service: service).restore(reason)
     }
 
     /// Whether there is nothing to take back, which is told.
