@@ -41,7 +41,36 @@ extension RunReport {
                     }
                 )
             ),
-            ("evidence", findings.map(evidenceJSON) ?? .null),
+            ("evidence", findings.map(evidenceJSON) ?? .null), ("wayBack", wayBackJSON),
+            ("incident", incident.map(incidentJSON) ?? .null),
+            ("notes", .list(notes.all.map(Self.noteJSON))),
+            ("actions", .list(notes.actions.map(Self.actionJSON))),
+        ])
+    }
+
+    private func incidentJSON(_ incident: Incident) -> JSON {
+        .object([
+            ("severity", incident.severity.map { .text($0) } ?? .null),
+            ("began", .text(Clock.iso(incident.began))),
+            ("ended", incident.ended.map { .text(Clock.iso($0)) } ?? .null),
+            ("seconds", incident.length.map { .decimal($0.seconds) } ?? .null),
+            ("rootCause", notes.texts(.cause).last.map { .text($0.remark.text) } ?? .null),
+            ("reportDue", .text(Clock.iso(incident.reportDue))),
+            ("postMortemDue", incident.postMortemDue.map { .text("\($0)") } ?? .null),
+        ])
+    }
+
+    private static func noteJSON(_ entry: RunRemarks.Entry) -> JSON {
+        guard case .object(let fields) = entry.remark.json else { return .null }
+        return .object([("at", .text(Clock.iso(entry.at))), ("by", .text(entry.by.name))] + fields)
+    }
+
+    private static func actionJSON(_ action: RunRemarks.Action) -> JSON {
+        let remark = action.entry.remark
+        return .object([
+            ("number", .number(action.number)), ("text", .text(remark.text)),
+            ("owner", remark.owner.map { .text($0) } ?? .null),
+            ("due", remark.due.map { .text($0) } ?? .null), ("done", .flag(action.isDone)),
         ])
     }
 
@@ -53,6 +82,8 @@ extension RunReport {
             ("requests", .number(impact.requests)), ("failed", .number(impact.failed)),
             ("caused", .number(impact.caused)), ("allRequests", .number(impact.allRequests)),
             ("seconds", .number(Int(impact.seconds))),
+            ("stableRequests", .number(impact.stableRequests)),
+            ("stableFailed", .number(impact.stableFailed)),
         ])
     }
 
