@@ -40,7 +40,7 @@ struct RunReportTests {
         let tags = Set(html.matches(of: /<\/?([a-z0-9]+)/).map { String($0.output.1) })
         let ours: Set = [
             "html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "pre", "ol", "li",
-            "time", "b", "span",
+            "time", "b", "span", "ul", "code",
         ]
         #expect(tags.isSubset(of: ours), "\(tags.subtracting(ours))")
     }
@@ -51,7 +51,7 @@ struct RunReportTests {
             #expect(!line.contains("<img"), "\(line)")
         }
         #expect(!markdown.contains("\u{1B}"))
-        #expect(markdown.contains("## Cause\n\n    <img"))
+        #expect(markdown.contains("What ended the run:\n\n    <img"))
         #expect(markdown.contains("&lt;img src=x onerror=alert(1)> \\|"))
     }
 
@@ -74,7 +74,7 @@ struct RunReportTests {
         if person { run.command(.rollback(gradual: false)) }
         run.finish()
         var judge = run.ownJudge
-        judge.severities = (try? Condition("> 3%")).map { [Severity(name: "P1", condition: $0)] } ?? []
+        judge.severities = (try? Condition("> 3%")).map { [Severity(name: "P1", errors: $0)] } ?? []
         return RunReport(run.recorded, judge: judge)
     }
 

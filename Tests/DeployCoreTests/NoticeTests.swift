@@ -43,8 +43,8 @@ import Testing
         var topics: [String] { told.map(\.topic.rawValue) }
     }
 
-    private static let grades = NoticeGrades(names: ["P0", "P1"]) { rate in
-        rate > 0.05 ? "P0" : rate > 0.03 ? "P1" : nil
+    private static let grades = NoticeGrades(names: ["P0", "P1"]) { rate, slowdown in
+        rate > 0.05 ? "P0" : rate > 0.03 || (slowdown ?? 1) > 1.5 ? "P1" : nil
     }
 
     private static func traffic(_ rate: String, pace: String = "50") -> RunEvent.Kind {
@@ -141,6 +141,20 @@ import Testing
         #expect(story.topics == ["started", "severity:P1", "severity:P0"])
         #expect(story.told.last?.detail == "50 failed")
         #expect(story.told.map(\.rank) == [nil, 1, 0])
+    }
+
+    @Test func `a severity by slowness says so, and a note of a person is no sign that somebody acts`() {
+        var story = Story(Plans.make(), grades: Self.grades)
+        let facts = [
+            "candidate.error_rate": "0", "candidate.requests_per_second": "50",
+            NoticeGrades.slowdownFact: "1.7",
+        ]
+        story.take(.noted(note: Note(topic: "traffic", text: "figures", facts: facts)))
+        #expect(story.topics == ["started", "severity:P1"])
+        #expect(story.told.last?.title == "P1: too slow: mina v2.5.0")
+        let remarks = [Remark(.note, "seen")]
+        story.take(.commanded(command: .note(remarks: remarks), by: Actor("ana"), reason: nil))
+        #expect(story.acted == [] && story.told.count == 2)
     }
 
     @Test func `a step's word is a message for whom it names`() throws {

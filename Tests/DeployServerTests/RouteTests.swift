@@ -76,12 +76,14 @@ struct RouteTests {
 
     private static let bodies: [String: String] = [
         "rollBack": #"{"force": true}"#, "postCommand": #"{"command": "pause"}"#,
+        "addNotes": #"{"cause": "a lost index"}"#,
     ]
 
     /// Which scope each takes, told here in other words than the product's.
     private static let scopes: [String: Scope] = [
         "beginRun": .deploy, "rollBack": .deploy, "setTraffic": .deploy, "dismissQueued": .deploy,
-        "postCommand": .deploy, "verifyJournal": .admin, "listTokens": .admin, "createToken": .admin,
+        "postCommand": .deploy, "addNotes": .deploy, "verifyJournal": .admin, "listTokens": .admin,
+        "createToken": .admin,
         "revokeToken": .admin,
     ]
 

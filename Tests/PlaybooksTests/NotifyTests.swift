@@ -50,7 +50,7 @@ import Testing
         #expect(book.channels.count == 2)
         #expect(book.ofSteps.keys.map(\.rawValue) == ["prepare/2"])
         #expect(book.grades.names == ["P0", "P1"])
-        #expect([0.06, 0.04, 0.01].map(book.grades.name) == ["P0", "P1", nil])
+        #expect([0.06, 0.04, 0.01].map { book.grades.name($0, 9) } == ["P0", "P1", nil])
     }
 
     @Test func `a step leaves word in the journal and succeeds`() async throws {

@@ -96,6 +96,25 @@ import TrafficJudgement
         #expect(try settings("monitor: { clustering: 3.5 }\n").clustering == 3.5)
     }
 
+    @Test func `a severity is of errors, of latency or of both`() throws {
+        let text = """
+            severity:
+              P0: "> 5%"
+              P1: { errors: "> 3%", latency: "> 1.5x" }
+              P2: { latency: "> 1.2x stable" }
+            promises: { instant: 30s, gradual: 5m }
+
+            """
+        let playbook = try Book.loaded(text)
+        let severities = playbook.severities
+        #expect(severities.first(for: 0.04) == "P1")
+        #expect(severities.first(for: 0, slowdown: 1.6) == "P1")
+        #expect(severities.first(for: 0, slowdown: 1.3) == "P2")
+        #expect(severities.first(for: 0.06, slowdown: 9) == "P0")
+        #expect(severities.first(for: 0.02, slowdown: nil) == nil)
+        #expect(playbook.promises == [.instant: .seconds(30), .gradual: .minutes(5)])
+    }
+
     @Test func `a carriage return before each line feed changes no place`() {
         let text = (Book.base + "drian: {}\nservice: b\n").split(separator: "\n").joined(separator: "\r\n")
         expect(Book.mistakes(in: text), [("8:1", ["drain"]), ("9:1", ["line 1, column 1"])])

@@ -12,7 +12,7 @@ enum GoldenCases {
         "traffic unchanged", "traffic unknown",
         "verdict passed", "verdict rollBack", "verdict rollBackGradually", "verdict inconclusive",
         "command approve", "command pause", "command proceed", "command promote", "command abort",
-        "command rollback", "command retire",
+        "command rollback", "command retire", "command note",
         "effect step", "effect approval", "effect wait", "effect window", "effect route", "effect watch",
         "effect drain", "effect cancelled",
         "purpose hold", "purpose pause", "purpose monitor", "purpose rollback",
@@ -71,6 +71,7 @@ enum GoldenCases {
         case .abort: "abort"
         case .rollback: "rollback"
         case .retire: "retire"
+        case .note: "note"
         }
     }
 

@@ -227,11 +227,39 @@ import TrafficJudgement
         #expect(judge.severity == "P0")
     }
 
+    @Test func `how much slower it was is known only with enough durations, and not by a hair`() {
+        func slowdown(_ stable: Double, _ candidate: Double, seconds: Int) -> Double? {
+            var judge = judge()
+            for second in 0..<seconds {
+                _ = judge.judge(tick(ms: candidate, blueMs: stable), at: Double(second))
+            }
+            return judge.slowdown
+        }
+        #expect(slowdown(20, 60, seconds: 1) == nil)
+        #expect(slowdown(2, 5, seconds: 10) == 1)
+        let three = slowdown(20, 60, seconds: 10) ?? 0
+        #expect(abs(three - 3) < 0.2, "\(three)")
+    }
+
+    @Test func `where nothing failed the impact says so`() {
+        func words(_ errors: Int, _ blueErrors: Int) -> String {
+            var judge = judge()
+            for second in 0..<10 {
+                _ = judge.judge(tick(errors: errors, blueErrors: blueErrors), at: Double(second))
+            }
+            return judge.impact.words(candidate: "green", stable: "blue")
+        }
+        #expect(words(0, 0) == "none of 200 requests to green failed in 10 s")
+        #expect(
+            words(1, 20) == "10 of 200 requests to green failed in 10 s, no more than at blue's error rate"
+        )
+    }
+
     private static var graded: JudgeSettings {
         var settings = JudgeSettings()
         for (name, text) in [("P0", "> 5%"), ("P1", "> 3%")] {
             if let condition = try? Condition(text) {
-                settings.severities.append(Severity(name: name, condition: condition))
+                settings.severities.append(Severity(name: name, errors: condition))
             }
         }
         return settings

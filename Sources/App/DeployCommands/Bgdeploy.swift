@@ -23,13 +23,16 @@ package struct Bgdeploy: AsyncParsableCommand {
                 name: "Looking",
                 subcommands: [
                     StatusCommand.self, HealthCommand.self, TrafficCommand.self, HistoryCommand.self,
-                    EventsCommand.self, ReportCommand.self, MonitorCommand.self, AuditCommand.self,
-                    JudgeCommand.self, MigrationsCommand.self, RunbookCommand.self,
+                    EventsCommand.self, ReportCommand.self, HandoffCommand.self, MonitorCommand.self,
+                    AuditCommand.self,
+                    JudgeCommand.self, NoteCommand.self, MigrationsCommand.self, RunbookCommand.self,
                 ]
             ),
             CommandGroup(
                 name: "Serving",
-                subcommands: [ServeCommand.self, TokenCommand.self, StateCommand.self]
+                subcommands: [
+                    ServeCommand.self, TokenCommand.self, StateCommand.self, NotificationsCommand.self,
+                ]
             ),
             CommandGroup(
                 name: "Setting up",

@@ -33,7 +33,7 @@ package struct HandSetSplit {
                 try await note("failed: \(refusal.reason)", nil, in: run, history)
             } else {
                 let facts = [Note.candidateTenths: "\(split.share(of: plan.candidate).tenths)"]
-                try await note("is \(split)", nil, in: run, history, facts)
+                try await note("is \(split)", reason, in: run, history, facts)
             }
         } catch {
             throw CommandFailure(error)

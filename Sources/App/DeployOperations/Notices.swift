@@ -14,6 +14,8 @@ package struct Notices: Sendable {
         self.store = store
     }
 
+    var actor: Actor { desk.actor }
+
     package var outbox: Outbox {
         Outbox(records: store, runs: store, clock: desk.clock) { [self] run throws(BookUnavailable) in
             try await book(of: run)

@@ -8,10 +8,12 @@ package struct RecordedRun: Sendable {
     package let state: RunState
 
     /// When the last thing happened.
-    package var updatedAt: Timestamp { entries.last?.event.at ?? record.startedAt }
+    package var updatedAt: Timestamp { lastOfItsOwn?.event.at ?? record.startedAt }
+    /// What people wrote down afterwards does not make a run last longer.
+    private var lastOfItsOwn: JournalEntry? { entries.last { $0.event.remarks == nil } }
     /// The split that the run, or `traffic set` after it, left behind; `nil` where that is not known.
     package var settledSplit: Split? {
-        guard case .noted(let note) = entries.last?.event.kind, note.topic == Note.trafficSet else {
+        guard case .noted(let note) = lastOfItsOwn?.event.kind, note.topic == Note.trafficSet else {
             return state.settledSplit
         }
         guard let tenths = note.facts[Note.candidateTenths].flatMap({ Int($0) }) else { return nil }

@@ -331,7 +331,7 @@ extension Command {
     package var isWayBack: Bool {
         switch self {
         case .abort, .rollback: true
-        case .approve, .pause, .proceed, .promote, .retire: false
+        case .approve, .pause, .proceed, .promote, .retire, .note: false
         }
     }
 
@@ -345,6 +345,7 @@ extension Command {
         case .abort: "abort"
         case .rollback: "rollback"
         case .retire: "retire"
+        case .note: "note"
         }
     }
 }

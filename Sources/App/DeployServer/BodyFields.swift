@@ -40,6 +40,22 @@ package struct BodyFields {
         return text
     }
 
+    /// Strings; one alone counts as a list of one.
+    package mutating func texts(_ key: String) throws -> [String] {
+        let values: [Value] =
+            switch take(key) {
+            case .list(let values): values
+            case let value?: [value]
+            case nil: []
+            }
+        return try values.map { value in
+            guard case .text(let text) = value, !text.utf8.contains(0) else {
+                throw Self.mistake(key, "a string without NUL, or a list of such strings")
+            }
+            return text
+        }
+    }
+
     /// `false` when it is not there.
     package mutating func flag(_ key: String) throws -> Bool {
         guard let value = take(key) else { return false }
@@ -87,7 +103,7 @@ private enum Value: Decodable, Equatable {
     case flag(Bool)
     case number(Double)
     case text(String)
-    case list
+    indirect case list([Value])
     indirect case object([String: Value])
 
     init(from decoder: any Decoder) throws {
@@ -103,7 +119,7 @@ private enum Value: Decodable, Equatable {
         } else if let object = try? container.decode([String: Value].self) {
             self = .object(object)
         } else {
-            self = .list
+            self = .list(try container.decode([Value].self))
         }
     }
 }

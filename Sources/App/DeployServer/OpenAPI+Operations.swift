@@ -159,6 +159,15 @@ extension OpenAPI {
             answers: [(202, json, "Posted")]
         ),
         Operation(
+            method: "post",
+            path: "/v1/runs/{run}/notes",
+            name: "addNotes",
+            summary: "Writes into the run's journal what people know of it.",
+            body: "NoteOrder",
+            canBeRepeated: true,
+            answers: [(201, json, "Object")]
+        ),
+        Operation(
             method: "get",
             path: "/v1/commands/{command}",
             name: "getReply",

@@ -169,6 +169,13 @@ extension OpenAPI {
                 )
             ),
             (
+                "NoteOrder",
+                object(
+                    Remark.Kind.allCases.map { ($0.rawValue, texts(text)) }
+                        + [("owner", optionalText), ("due", optionalText)]
+                )
+            ),
+            (
                 "TokenOrder",
                 object(
                     [

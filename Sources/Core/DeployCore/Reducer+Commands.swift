@@ -10,6 +10,7 @@ extension Draft {
         case .rollback(let gradual):
             rollBack(Self.words("rolled back by \(actor)", reason), gradually: gradual)
         case .retire(let early): retire(early: early)
+        case .note: break
         }
     }
 

@@ -62,6 +62,8 @@ public enum Command: Hashable, Codable, Sendable {
     case rollback(gradual: Bool)
     /// Take the environment that is no longer live out of service; `early` also while it is kept for a rollback.
     case retire(early: Bool)
+    /// Keep what is known of the run, whatever it is doing and also after its end.
+    case note(remarks: [Remark])
 }
 
 /// An observation kept for reports.

@@ -23,8 +23,13 @@ extension RunState {
     /// Of released runs, and of those that wait at a gate and are not paused. A follow-up that its process left half done is due since
     /// the release. Runs that were interrupted elsewhere are not planned: they are gone on with at once.
     public var nextTask: PlannedTask? {
-        guard pause == nil, hasFollowUps || isAtRest else { return nil }
-        return pending.compactMap(task).min { $0.due < $1.due }
+        plannedTasks.first
+    }
+
+    /// All that ``nextTask`` may be in turn, the next first.
+    public var plannedTasks: [PlannedTask] {
+        guard pause == nil, hasFollowUps || isAtRest else { return [] }
+        return pending.compactMap(task).sorted { $0.due < $1.due }
     }
 
     private func task(of pending: PendingEffect) -> PlannedTask? {

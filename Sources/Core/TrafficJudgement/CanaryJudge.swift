@@ -130,10 +130,14 @@ public struct CanaryJudge: Sendable {
     /// The last seconds of both sides.
     public var figures: (stable: WatchFigures, candidate: WatchFigures) { limits.figures }
 
-    /// How grave the candidate's errors of the last seconds are; `nil` when no name is for it.
+    /// How grave the candidate's errors and slowness of the last seconds are; `nil` when no name is for it.
     public var severity: String? {
-        limits.window.recent.candidate.errorRate.flatMap { settings.severities.first(for: $0) }
+        settings.severities.first(for: limits.window.recent.candidate.errorRate, slowdown: slowdown)
     }
+
+    /// The candidate's p95 of the last seconds as a multiple of the stable environment's; `nil` where too few
+    /// durations of either are known.
+    public var slowdown: Double? { limits.slowdown }
 
     /// How long the current step has been watched.
     var secondsInStep: Double {

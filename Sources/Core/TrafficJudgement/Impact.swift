@@ -10,7 +10,8 @@ public struct Impact: Hashable, Sendable {
     public private(set) var allRequests = 0
     /// Seconds in which something was measured.
     public private(set) var seconds = 0.0
-    private var stableFailed = 0
+    /// The stable environment's.
+    public private(set) var stableFailed = 0
 
     /// Of what was measured second by second.
     public init(_ ticks: some Sequence<Tick>) {
@@ -32,12 +33,19 @@ public struct Impact: Hashable, Sendable {
         return max(0, failed - Int(expected.rounded()))
     }
 
+    public var stableRequests: Int { allRequests - requests }
+
     /// For a person: `7 of 153 requests to green failed in 8 s, 7 more than at blue's error rate; 0.5 % of all requests`.
     public func words(candidate: String, stable: String) -> String {
         guard requests > 0 else { return "\(candidate) had no requests" }
+        let what = "of \(Figure.count(requests)) requests to \(candidate) failed in \(Int(seconds)) s"
+        guard failed > 0 else { return "none \(what)" }
+        guard caused > 0 else {
+            return "\(Figure.count(failed)) \(what), no more than at \(stable)'s error rate"
+        }
         let share = Double(caused) / Double(max(1, allRequests))
-        return "\(Figure.count(failed)) of \(Figure.count(requests)) requests to \(candidate) failed in "
-            + "\(Int(seconds)) s, \(Figure.count(caused)) more than at \(stable)'s error rate; "
+        return
+            "\(Figure.count(failed)) \(what), \(Figure.count(caused)) more than at \(stable)'s error rate; "
             + "\(Figure.percent(share)) of all requests"
     }
 

@@ -14,26 +14,36 @@ public struct JudgeSettings: Hashable, Sendable {
     public var requiresEvidence = false
     /// Whether what would be a rollback is only told.
     public var isDryRun = false
-    /// How grave an error rate is, the gravest first.
+    /// How grave errors and slowness are, the gravest first.
     public var severities: [Severity] = []
 
     public init() {}
 }
 
-/// A name for error rates, such as `P1` for `> 3%`.
+/// A name for error rates and for slowness, such as `P1` for `> 3%` or `> 1.5x stable`: either is enough.
 public struct Severity: Hashable, Sendable {
     public let name: String
-    public let condition: Condition
+    /// Of the candidate's error rate.
+    public let errors: Condition?
+    /// Of the candidate's p95, as a multiple of the stable environment's at the same time.
+    public let latency: Condition?
 
-    public init(name: String, condition: Condition) {
+    public init(name: String, errors: Condition? = nil, latency: Condition? = nil) {
         self.name = name
-        self.condition = condition
+        self.errors = errors
+        self.latency = latency
+    }
+
+    func fits(_ errorRate: Double?, _ slowdown: Double?) -> Bool {
+        if let errors, let errorRate, errors.evaluate(errorRate) == .met { return true }
+        guard let latency, let slowdown else { return false }
+        return latency.evaluate(slowdown, stable: 1) == .met
     }
 }
 
 extension [Severity] {
-    /// The first whose condition `errorRate`, 0 through 1, meets.
-    public func first(for errorRate: Double) -> String? {
-        first { $0.condition.evaluate(errorRate) == .met }?.name
+    /// The first that `errorRate`, 0 through 1, or `slowdown` fits; `nil` is what is not known.
+    public func first(for errorRate: Double?, slowdown: Double? = nil) -> String? {
+        first { $0.fits(errorRate, slowdown) }?.name
     }
 }

@@ -84,6 +84,16 @@ public struct TrafficJudge: Hashable, Sendable {
         return (figures(recent.stable), figures(recent.candidate))
     }
 
+    /// The candidate's p95 of the last seconds as a multiple of the stable side's; 1 where the difference is nobody's
+    /// fault, `nil` where too few durations of either side are known.
+    var slowdown: Double? {
+        let (ours, theirs) = (window.recent.candidate.latencies, window.recent.stable.latencies)
+        guard ours.count >= needs.durations, theirs.count >= needs.durations,
+            let candidate = ours.percentile(0.95), let stable = theirs.percentile(0.95), stable > 0
+        else { return nil }
+        return candidate - stable < needs.latencyFloor ? 1 : candidate / stable
+    }
+
     // MARK: one rule
 
     private struct Finding {

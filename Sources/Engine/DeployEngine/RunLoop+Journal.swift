@@ -96,10 +96,20 @@ extension RunLoop {
                 note: Note(topic: note.topic, text: mask(note.text), facts: note.facts.mapValues(mask))
             )
         case .commanded(let command, let actor, let reason):
-            return .commanded(command: command, by: actor, reason: reason.map(mask))
+            return .commanded(command: command.masked(by: mask), by: actor, reason: reason.map(mask))
         case .judged(let effect, let verdict): return .judged(effect: effect, verdict: verdict.mapText(mask))
         case .started, .resumed: return kind
         }
+    }
+}
+
+extension Command {
+    fileprivate func masked(by mask: (String) -> String) -> Command {
+        guard case .note(let remarks) = self else { return self }
+        let masked = remarks.map {
+            Remark($0.kind, mask($0.text), owner: $0.owner.map(mask), due: $0.due)
+        }
+        return .note(remarks: masked)
     }
 }
 

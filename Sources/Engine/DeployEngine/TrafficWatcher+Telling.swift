@@ -38,6 +38,7 @@ extension TrafficWatcher {
             facts["\(side).error_rate"] = figures.errorRate.map { "\($0)" }
             facts["\(side).latency_p95_ms"] = figures.latencyP95.map { "\($0)" }
         }
+        facts[NoticeGrades.slowdownFact] = judge.slowdown.map { "\($0)" }
         facts[Fact.began] = began.map { "\($0.milliseconds)" }
         facts[Fact.ticks] = ticks
         if watch.purpose == .rollback { facts[Fact.isReturn] = "true" }
@@ -56,6 +57,10 @@ extension TrafficWatcher {
         facts["retried"] = "\(judge.hidden)"
         facts["abandoned"] = "\(judge.abandoned)"
         var words = judge.impact.words(candidate: plan.candidate.rawValue, stable: plan.stable.rawValue)
+        if let slowdown = judge.slowdown, slowdown >= 1.1 {
+            let times = Figure.decimal(slowdown, places: 1)
+            words += "; p95 at last \(times) times that of \(plan.stable)"
+        }
         if judge.hidden > 0 { words += "; retries hid \(judge.hidden) of the failures from users" }
         if judge.abandoned > 0 { words += "; clients that left before their answer: \(judge.abandoned)" }
         return Note(topic: "impact", text: (judge.severity.map { "\($0): " } ?? "") + words, facts: facts)
@@ -98,7 +103,7 @@ struct Course {
     private(set) var share: MeasuredShare
     private(set) var ticks = 0
     private(set) var darkTicks = 0
-    private var told: String?
+    private var told: Set<String> = []
 
     /// A watch that ended while no process drove the run has seen nothing: it is made up for, in short.
     init(_ watch: Watch, at now: Timestamp, shortest: Span) {
@@ -129,10 +134,10 @@ struct Course {
         // The first second may still tell of requests that began under the split before.
         if ticks > 1 { share.add(tick) }
         if let remark = share.takeRemark(candidate) { judgement.remarks.append(remark) }
-        // The same matter with other numbers is told once.
-        let matter = missing?.filter { !$0.isNumber }
-        if let missing, matter != told { judgement.remarks.append("measured \(missing)") }
-        told = matter
+        guard let missing else { return }
+        // The same matter with other numbers is told once a watch, however often it comes and goes.
+        let isNew = told.insert(missing.filter { !$0.isNumber }).inserted
+        if isNew { judgement.remarks.append("measured \(missing)") }
     }
 }
 

@@ -71,6 +71,7 @@ public enum Transcript {
         case "rollback-gradually": command = .rollback(gradual: true)
         case "retire": command = .retire(early: false)
         case "retire-now": command = .retire(early: true)
+        case "note": command = .note(remarks: [Remark(.note, "seen")])
         default: throw BadLine(text: line)
         }
         let parts = rest.joined(separator: " ").split(separator: ":", maxSplits: 1)

@@ -14,6 +14,7 @@ extension World {
         [
             Command.pause, .proceed, .promote(full: false), .promote(full: true), .approve, .abort,
             .rollback(gradual: false), .rollback(gradual: true), .retire(early: true),
+            .note(remarks: [Remark(.cause, "a lost index")]),
         ].map { .command($0, by: "ana") } + [.command(.approve, by: "bob")]
 
     private func answers(to pending: PendingEffect, _ rules: WorldRules) -> [Move] {

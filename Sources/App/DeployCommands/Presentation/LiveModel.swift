@@ -168,7 +168,7 @@ struct LiveModel: Sendable {
             switch command {
             case .approve, .promote: end(pending.effect, .done, nil, at: now)
             case .abort, .rollback: end(pending.effect, .skipped, nil, at: now)
-            case .pause, .proceed, .retire: break
+            case .pause, .proceed, .retire, .note: break
             }
         }
     }

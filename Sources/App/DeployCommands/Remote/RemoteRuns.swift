@@ -152,6 +152,14 @@ extension RemoteDesk {
         )
     }
 
+    /// Writes down what a person knows of `run`.
+    func note(_ draft: RemarkDraft, _ run: RunID) async throws(CommandFailure) {
+        struct Answer: Decodable {}
+        _ = try await asked { () async throws(RemoteFailure) in
+            try await server.write("POST", RemotePath("runs", run.rawValue, "notes"), draft.json, Answer.self)
+        }
+    }
+
     /// How long who drives the run may take to answer.
     private static var patience: Span { .seconds(10) }
 
@@ -196,6 +204,7 @@ extension Command {
     /// As the service reads it.
     fileprivate var fields: [(String, JSON)] {
         switch self {
+        case .note: [("command", .text("note"))]
         case .approve: [("command", .text("approve"))]
         case .pause: [("command", .text("pause"))]
         case .proceed: [("command", .text("proceed"))]

@@ -107,7 +107,7 @@ package struct RecordedTraffic {
             if case .returning = before.stage { return nil }
             switch command {
             case .promote, .abort, .rollback: return .commanded(command, by: actor)
-            case .approve, .pause, .proceed, .retire: return nil
+            case .approve, .pause, .proceed, .retire, .note: return nil
             }
         default: return nil
         }

@@ -12,6 +12,8 @@ package struct RunJudge {
     /// Whether a candidate whose durations nobody knows is not good enough.
     package var requiresLatency = false
     package var severities: [Severity] = []
+    /// How long each way back may take.
+    package var promises: [Playbook.WayBack: Span] = [:]
     /// Why these are the defaults, and not what the run was judged by; `nil` when they are the run's own.
     package var isGuessedBecause: String?
 }
@@ -57,6 +59,7 @@ extension RunJudge {
         configuration = judge.configuration
         endsEarly = settings.endsEarly
         severities = settings.severities
+        promises = playbook.promises
         requiresLatency = rules.contains { $0.isRequired && [.latencyP95, .latencyP99].contains($0.metric) }
     }
 }

@@ -131,12 +131,13 @@ package struct RunFindings {
     /// Of all that was counted: for a run that a person took back, and for one that went well.
     package var impact: Impact { Impact(traffic.ticks) }
 
-    /// How grave the candidate's errors of the last ten seconds were; `nil` when no name is for it.
-    package var severity: String? {
+    /// How grave the candidate's errors of the last ten seconds were, and how grave it was that it was `slowdown`
+    /// times as slow; `nil` when no name is for it.
+    package func severity(slowdown: Double?) -> String? {
         let last = traffic.ticks.suffix(10)
         let requests = last.reduce(0) { $0 + $1.candidate.requests }
         guard requests > 0 else { return nil }
         let errors = last.reduce(0) { $0 + $1.candidate.errors }
-        return judge.severities.first(for: Double(errors) / Double(requests))
+        return judge.severities.first(for: Double(errors) / Double(requests), slowdown: slowdown)
     }
 }

@@ -10,15 +10,44 @@ extension RunReport {
             ("run", .text(run.record.id.rawValue)), ("service", .text(plan.service)),
             ("version", .text(plan.version.rawValue)), ("state", .text(run.state.condition.rawValue)),
             ("stable", plan.stableJSON), ("candidate", plan.candidateJSON),
-            ("runbook", plan.runbook?.json ?? .null), ("incident", run.incident?.json ?? .null),
-            ("findings", foundJSON), ("outcome", .text(outcome)),
+            ("runbook", plan.runbook?.json ?? .null), ("findings", foundJSON), ("outcome", .text(outcome)),
             ("cause", run.state.reason.map { .text($0) } ?? .null),
             ("impact", .text(impact)), ("harm", harmJSON),
             ("exposureSeconds", exposure.map { .decimal($0.seconds) } ?? .null),
             ("startedAt", .text(Clock.iso(run.record.startedAt))),
             ("updatedAt", .text(Clock.iso(run.updatedAt))),
             ("shares", sharesJSON), ("loads", loadsJSON), ("timeline", timelineJSON),
-            ("evidence", findings.map(evidenceJSON) ?? .null),
+            ("evidence", findings.map(evidenceJSON) ?? .null), ("wayBack", wayBackJSON),
+            ("incident", incident.map(incidentJSON) ?? .null),
+            ("notes", .list(notes.all.map(Self.noteJSON))),
+            ("actions", .list(notes.actions.map(Self.actionJSON))),
+        ])
+    }
+
+    private func incidentJSON(_ incident: IncidentAccount) -> JSON {
+        .object([
+            ("run", .text((run.incident ?? plan.runbook?.incident)?.run.rawValue ?? run.record.id.rawValue)),
+            ("severity", incident.severity.map { .text($0) } ?? .null),
+            ("began", .text(Clock.iso(incident.began))),
+            ("ended", incident.ended.map { .text(Clock.iso($0)) } ?? .null),
+            ("seconds", incident.length.map { .decimal($0.seconds) } ?? .null),
+            ("rootCause", notes.texts(.cause).last.map { .text($0.remark.text) } ?? .null),
+            ("reportDue", .text(Clock.iso(incident.reportDue))),
+            ("postMortemDue", incident.postMortemDue.map { .text("\($0)") } ?? .null),
+        ])
+    }
+
+    private static func noteJSON(_ entry: RunRemarks.Entry) -> JSON {
+        guard case .object(let fields) = entry.remark.json else { return .null }
+        return .object([("at", .text(Clock.iso(entry.at))), ("by", .text(entry.by.name))] + fields)
+    }
+
+    private static func actionJSON(_ action: RunRemarks.Action) -> JSON {
+        let remark = action.entry.remark
+        return .object([
+            ("number", .number(action.number)), ("text", .text(remark.text)),
+            ("owner", remark.owner.map { .text($0) } ?? .null),
+            ("due", remark.due.map { .text($0) } ?? .null), ("done", .flag(action.isDone)),
         ])
     }
 
@@ -59,6 +88,8 @@ extension RunReport {
             ("requests", .number(impact.requests)), ("failed", .number(impact.failed)),
             ("caused", .number(impact.caused)), ("allRequests", .number(impact.allRequests)),
             ("seconds", .number(Int(impact.seconds))),
+            ("stableRequests", .number(impact.stableRequests)),
+            ("stableFailed", .number(impact.stableFailed)),
         ])
     }
 

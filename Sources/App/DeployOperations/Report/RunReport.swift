@@ -1,5 +1,7 @@
 package import DeployCore
 import DeployPorts
+import Playbooks
+import DeployEngine
 import TrafficJudgement
 
 /// One run told after the fact.
@@ -11,12 +13,21 @@ package struct RunReport {
     package var loads: [(step: String, text: String)] = []
     /// `nil` when nothing was counted.
     package let findings: RunFindings?
+    package let notes: RunRemarks
+    /// `nil` when no user had to be put back.
+    package let wayBack: WayBack?
+    /// The playbook's, the gravest first.
+    let severities: [String]
+    let promises: [Playbook.WayBack: Span]
+    /// `nil` when nothing went wrong for users.
+    private(set) package var incident: IncidentAccount?
 
     package init(_ run: RecordedRun, judge: RunJudge = RunJudge()) {
         self.run = run
         var lines: [ToldLine] = []
         var shares: [(at: Timestamp, exposure: Exposure)] = []
         var state: RunState?
+        var wayBack = WayBackFold()
         for entry in run.entries {
             let isFirst = state == nil
             if case .started(let plan) = entry.event.kind, isFirst { state = RunState(plan: plan) }
@@ -26,20 +37,26 @@ package struct RunReport {
             if after.confirmed != before.confirmed {
                 shares.append((entry.event.at, after.confirmed))
             }
+            wayBack.take(entry.event, before: before, after: after)
             state = after
         }
         timeline = lines
         findings = RunFindings(run, judge)
         self.shares = shares
-    }
-
-    /// The timeline for people: what began is not told again when its end is.
-    package var storyline: [ToldLine] {
-        timeline.enumerated().filter { $0.element.mark != .begins || $0.offset == timeline.count - 1 }
-            .map(\.element)
+        self.wayBack = wayBack.wayBack
+        notes = RunRemarks(run.entries)
+        severities = judge.severities.map(\.name)
+        promises = judge.promises
+        incident = IncidentAccount(self)
     }
 
     package var plan: Plan { run.state.plan }
+
+    /// What the report is of.
+    package var title: String {
+        incident == nil
+            ? "\(subject): \(condition)" : "Incident report: \(subject), \(condition)"
+    }
 
     /// `rolled back`, as a title says it.
     package var condition: String {
@@ -96,7 +113,15 @@ package struct RunReport {
     /// The name of the error rate at the end; `nil` when no name is for it, or nothing took the traffic back.
     package var severity: String? {
         if let note = run.notes.last(where: { $0.topic == "impact" }) { return note.facts["severity"] }
-        return findings?.traffic.rollback == nil ? nil : findings?.severity
+        guard let findings, findings.traffic.rollback != nil else { return nil }
+        return findings.severity(
+            slowdown: lastTraffic?.facts[NoticeGrades.slowdownFact].flatMap(Double.init)
+        )
+    }
+
+    /// The last figures that were noted on the way forward.
+    var lastTraffic: Note? {
+        run.notes.last { $0.topic == "traffic" && $0.facts[TrafficWatcher.Fact.isReturn] == nil }
     }
 
     /// By whose settings the evidence was judged, where that needs a word.

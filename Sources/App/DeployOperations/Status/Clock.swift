@@ -22,6 +22,17 @@ package enum Clock {
             + "\(pad(parts.tm_hour)):\(pad(parts.tm_min))"
     }
 
+    /// The day, in the local time zone.
+    package static func day(_ time: Timestamp) -> CalendarDay {
+        let parts = local(time)
+        let day = CalendarDay(
+            year: Int(parts.tm_year) + 1900,
+            month: Int(parts.tm_mon) + 1,
+            day: Int(parts.tm_mday)
+        )
+        return day ?? CalendarDay(number: Int(time.milliseconds / 86_400_000))
+    }
+
     /// `2026-11-21T10:15:23.042Z`.
     package static func iso(_ time: Timestamp) -> String {
         var seconds = time_t(time.milliseconds / 1000)

@@ -65,7 +65,7 @@ package enum EventJSON {
             return [
                 ("type", .text("commanded")), ("command", .text(command.word)), ("by", .text(actor.name)),
                 ("reason", reason.map { .text($0) } ?? .null),
-            ]
+            ] + command.remarksJSON
         case .noted(let note):
             return [
                 ("type", .text("noted")), ("topic", .text(note.topic)),

@@ -112,6 +112,8 @@ package enum Telling {
         case .abort: return (.tells, "aborted by \(actor)\(why)")
         case .rollback: return (.tells, "rolled back by \(actor)\(why)")
         case .retire: return (.tells, "\(after.plan.stable) retired by \(actor)\(why)")
+        case .note(let remarks):
+            return (.tells, remarks.map { $0.told(by: actor) }.joined(separator: "\n"))
         }
     }
 

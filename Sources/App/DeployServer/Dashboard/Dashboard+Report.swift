@@ -27,11 +27,14 @@ extension Dashboard {
                 tag("a", .href(.download(id, format: "json"))) { "JSON" }
             }
         }
-        if let reason = report.run.state.reason { cause(reason) }
+        if let summary = report.summary { section(summary) }
+        if report.incident == nil, let reason = report.run.state.reason { cause(reason) }
         tag("section") {
             tag("h2") { "Impact" }
             tag("p") { "\(report.impact)" }
             if let harm = report.harm { tag("p") { "\(harm)" } }
+            if report.incident != nil, let figures = report.figures { part(figures) }
+            if let told = report.toldImpact { part(told) }
             tag("dl", .style("facts")) { report.facts.map { name, value in fact(name) { "\(value)" } } }
         }
         if let findings = report.findings { evidence(report, findings) }
@@ -39,12 +42,36 @@ extension Dashboard {
             tag("h2") { "Timeline" }
             Told.list(report.storyline, now: now)
         }
+        report.closing.map(section)
         report.loads.map { load in
             tag("section") {
                 tag("h2") { "Load of \(load.step)" }
                 tag("pre", .other("tabindex", "0"), .role("group"), .label("Load of \(load.step)")) {
                     "\(load.text)"
                 }
+            }
+        }
+    }
+
+    private static func section(_ section: ReportSection) -> Markup {
+        tag("section") {
+            tag("h2") { "\(section.title)" }
+            section.parts.map(part)
+        }
+    }
+
+    private static func part(_ part: ReportSection.Part) -> Markup {
+        switch part {
+        case .text(let text): tag("p") { "\(text)" }
+        case .quote(let text): tag("pre", .other("tabindex", "0")) { "\(text)" }
+        case .list(let items): tag("ul") { items.map { item in tag("li") { "\(item)" } } }
+        case .tasks(let tasks):
+            tag("ul") { tasks.map { task in tag("li") { "\(task.isDone ? "☑" : "☐") \(task.text)" } } }
+        case .table(let head, let rows): table(head, rows)
+        case .missing(let what, let command):
+            tag("p", .style("faint")) {
+                "\(what): nobody has told. Type: "
+                tag("code") { "\(command)" }
             }
         }
     }
@@ -70,10 +97,13 @@ extension Dashboard {
 
     /// The first of each row is its head.
     private static func table(_ head: [String], _ rows: [[String]]) -> Markup {
-        tag("div", .style("scroll"), .other("tabindex", "0"), .role("group"), .label(head[0])) {
+        let label = head.first { !$0.isEmpty } ?? rows.first?.first ?? ""
+        return tag("div", .style("scroll"), .other("tabindex", "0"), .role("group"), .label(label)) {
             tag("table") {
-                tag("thead") {
-                    tag("tr") { head.map { words in tag("th", .other("scope", "col")) { "\(words)" } } }
+                if !head.isEmpty {
+                    tag("thead") {
+                        tag("tr") { head.map { words in tag("th", .other("scope", "col")) { "\(words)" } } }
+                    }
                 }
                 tag("tbody") {
                     rows.map { row in

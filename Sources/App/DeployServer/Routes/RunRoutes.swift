@@ -28,6 +28,7 @@ struct RunRoutes {
         router.get("v1/runs/:run/report", use: report)
         router.get("v1/runs/:run/steps/:step/log", use: log)
         router.post("v1/runs/:run/commands", use: command)
+        router.post("v1/runs/:run/notes", use: note)
         router.get("v1/commands/:command", use: reply)
         router.get("v1/audit", use: audit)
     }
@@ -199,6 +200,24 @@ struct RunRoutes {
         return try await access.idempotency.once(sent, by: principal) {
             let id = try await office.post(command, reason, to: run, for: principal)
             return .json(.object([("command", .number(id))]), .accepted)
+        }
+    }
+
+    @Sendable private func note(_ request: Request, _ context: ServerContext) async throws -> Response {
+        _ = try context.allowed(.read, on: nil)
+        var request = request
+        var body = try await BodyFields.read(&request, context)
+        let sent = request
+        var texts: [Remark.Kind: [String]] = [:]
+        for kind in Remark.Kind.allCases { texts[kind] = try body.texts(kind.rawValue) }
+        let draft = RemarkDraft(texts: texts, owner: try body.text("owner"), due: try body.text("due"))
+        try body.finish()
+        let (principal, run) = try await office.run(context, .deploy)
+        let remarks = try draft.remarks()
+        return try await access.idempotency.once(sent, by: principal) {
+            let notes = RunNotes(desk: office.desk(of: principal), store: office.store)
+            try await notes.add(remarks, to: run)
+            return .json(.object([("notes", .list(remarks.map(\.json)))]), .created)
         }
     }
 

@@ -1,16 +1,23 @@
-/// How grave an error rate is, by the playbook's names for it.
+/// How grave errors and slowness are, by the playbook's names for it.
 public struct NoticeGrades: Sendable {
     /// The gravest first.
     public let names: [String]
-    /// The name for an error rate from 0 through 1; `nil` for one that is not grave.
-    public let name: @Sendable (Double) -> String?
+    /// The name for an error rate from 0 through 1, and for the candidate's p95 as a multiple of the stable
+    /// environment's, `nil` where it is not known; `nil` for what is not grave.
+    public let name: @Sendable (_ errorRate: Double, _ slowdown: Double?) -> String?
 
-    public init(names: [String], name: @escaping @Sendable (Double) -> String?) {
+    public init(
+        names: [String],
+        name: @escaping @Sendable (_ errorRate: Double, _ slowdown: Double?) -> String?
+    ) {
         self.names = names
         self.name = name
     }
 
-    public static let none = NoticeGrades(names: []) { _ in nil }
+    public static let none = NoticeGrades(names: []) { _, _ in nil }
+
+    /// Under this a journal's note keeps how much slower the candidate was, where enough was measured.
+    public static let slowdownFact = "slowdown"
 }
 
 /// What one event of a run tells.
@@ -99,7 +106,7 @@ public struct NoticeFold: Sendable {
         let text = note.text.hasPrefix(prefix) ? String(note.text.dropFirst(prefix.count)) : note.text
         return teller.notice(
             .severity(name),
-            "\(name): too many errors of \(teller.release)",
+            "\(name): \(isForErrors(note, name) ? "too many errors of" : "too slow:") \(teller.release)",
             text,
             rank: rank
         )
@@ -113,7 +120,14 @@ public struct NoticeFold: Sendable {
             let pace = note.facts["candidate.requests_per_second"].flatMap(Double.init), pace >= 2,
             let rate = note.facts["candidate.error_rate"].flatMap(Double.init)
         else { return nil }
-        return grades.name(rate)
+        return grades.name(rate, note.facts[NoticeGrades.slowdownFact].flatMap(Double.init))
+    }
+
+    /// Whether `note` deserves `name` without being slow; the judge's own word does not say.
+    private func isForErrors(_ note: Note, _ name: String) -> Bool {
+        guard note.topic == "traffic" else { return true }
+        let rate = note.facts["candidate.error_rate"].flatMap(Double.init)
+        return rate.flatMap { grades.name($0, nil) } == name
     }
 }
 
@@ -235,6 +249,11 @@ extension RunState {
 
 extension RunEvent {
     fileprivate var isOrderOfPerson: Bool {
-        if case .commanded(_, let actor, _) = kind { actor != .bgdeploy } else { false }
+        if case .commanded(let command, let actor, _) = kind {
+            // Who writes down what he saw has not taken care of it.
+            if case .note = command { false } else { actor != .bgdeploy }
+        } else {
+            false
+        }
     }
 }

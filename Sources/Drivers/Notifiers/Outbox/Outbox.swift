@@ -96,7 +96,7 @@ package struct Outbox: Sendable {
     }
 
     /// When somebody last said that he takes care of `run`.
-    func acknowledged(_ run: RunID) async throws(RunStoreError) -> Timestamp? {
+    package func acknowledged(_ run: RunID) async throws(RunStoreError) -> Timestamp? {
         let text = try await records.record(.acknowledged, run.rawValue)?.value
         return text?.split(separator: " ").first.flatMap { Int64($0) }.map(Timestamp.init(milliseconds:))
     }
@@ -107,6 +107,11 @@ package struct Outbox: Sendable {
     package func waiting(of run: RunID? = nil) async throws(RunStoreError) -> [OutboxRecord] {
         let now = clock.now()
         return try await all(.notification, of: run).filter { $0.blocksLater(at: now) }
+    }
+
+    /// What is still to be told, and what will be told to others unless somebody acts.
+    package func pending() async throws(RunStoreError) -> [OutboxRecord] {
+        try await all(.notification, of: nil)
     }
 
     /// What was given up, and why.

@@ -68,6 +68,7 @@ extension Playbook {
             strategy: strategy,
             sticky: sticky,
             severities: severities,
+            promises: promises,
             notify: notify,
             unreachable: unreachable,
             steps: steps,

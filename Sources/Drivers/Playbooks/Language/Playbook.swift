@@ -12,8 +12,10 @@ package struct Playbook: Sendable {
     package var strategy: Strategy
     /// By what a user stays on the side that was given to him; `nil` when every request is for itself.
     package let sticky: UserKey?
-    /// How grave an error rate is, the gravest first.
+    /// How grave errors and slowness are, the gravest first.
     package let severities: [Severity]
+    /// How long each way back may take, from the decision until the balancers confirm it.
+    package let promises: [WayBack: Span]
     /// Whom a run tells.
     package let notify: [NoticeChannel]
     /// What becomes of a run when a balancer cannot be reached.
@@ -87,6 +89,12 @@ package struct Playbook: Sendable {
             }
             return share
         }
+    }
+
+    /// How users are put back, by the way that they came: at once, from a canary or from a test with chosen users;
+    /// or step by step from any.
+    package enum WayBack: String, CaseIterable, Sendable {
+        case instant, canary, ab, gradual
     }
 
     package struct DrainSettings: Sendable {
@@ -196,7 +204,16 @@ package struct WindowSettings: Sendable {
     /// How long a run waits for it to open.
     package let patience: Span
 
-    var title: String { "window: \(window) (\(zone))" }
+    package var title: String { "window: \(window) (\(zone))" }
+}
+
+extension Playbook {
+    /// The windows of all its phases, in their order.
+    package var windows: [WindowSettings] {
+        PhaseName.allCases.flatMap { steps[$0] ?? [] }.compactMap { step in
+            if case .window(let settings) = step.work { settings } else { nil }
+        }
+    }
 }
 
 /// Where a secret's value comes from; the value itself is never kept with the playbook.

@@ -71,35 +71,6 @@ extension PlaybookDecoder {
 
     /// A probe is for a few requests a second, not for load.
     private static let shortestProbe = Span.milliseconds(20)
-
-    /// The names of error rates, as the playbook orders them: the first that fits is taken.
-    func severities(_ value: Parameter?) -> [Severity] {
-        guard let value else { return [] }
-        var reader = MapReader(value, "`severity`", diagnostics: diagnostics)
-        guard case .map = value else { return [] }
-        let severities = reader.takeRest().compactMap { entry -> Severity? in
-            if !Self.isName(entry.key) {
-                diagnostics.report(
-                    entry.keyPosition,
-                    "a severity's name must be letters and digits such as P1, found `\(entry.key)`"
-                )
-            }
-            guard let text = plain(of: entry.value, entry.key, reader) else { return nil }
-            do throws(ConditionError) {
-                let condition = try Condition(text)
-                if case .share = condition.limit { return Severity(name: entry.key, condition: condition) }
-                diagnostics.report(
-                    entry.value.position,
-                    "`\(entry.key)` must be a limit of the error rate such as `> 3%`, found `\(text)`"
-                )
-            } catch {
-                diagnostics.report(entry.value.position, "`\(entry.key)`: \(error)")
-            }
-            return nil
-        }
-        reader.finish()
-        return severities
-    }
 }
 
 extension Playbook {

@@ -130,7 +130,7 @@ extension Playbook {
         return NoticeBook(
             channels: notify,
             ofSteps: frozen.actions.compactMapValues { ($0 as? NotifyStep)?.channel },
-            grades: NoticeGrades(names: severities.map(\.name)) { severities.first(for: $0) }
+            grades: NoticeGrades(names: severities.map(\.name)) { severities.first(for: $0, slowdown: $1) }
         )
     }
 }

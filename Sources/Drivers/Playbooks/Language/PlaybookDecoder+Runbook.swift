@@ -24,6 +24,7 @@ extension PlaybookDecoder {
             strategy: .instant,
             sticky: nil,
             severities: [],
+            promises: [:],
             notify: notify(reader.optional("notify"), knowing: .runbook),
             unreachable: .stop,
             steps: [:],

@@ -1,4 +1,4 @@
-import DeployCore
+package import DeployCore
 import DeployPorts
 
 /// `window`: hours, days and a place whose clocks count.
@@ -93,7 +93,7 @@ extension WindowSettings {
     /// The window's times from `now` on, as the clocks of its place are known now.
     ///
     /// Without `now` it has none, and so never opens.
-    func gate(from now: Timestamp?) -> WindowGate {
+    package func gate(from now: Timestamp?) -> WindowGate {
         guard let now else { return WindowGate(openings: [], stops: stopsWhenClosed) }
         let end = now.advanced(by: patience).advanced(by: Self.delay)
         let offsets = zones.offsets(of: zone, from: now, until: end)

@@ -40,6 +40,7 @@ struct PlaybookDecoder {
             strategy: strategy,
             sticky: users.sticky,
             severities: severities,
+            promises: promises(reader.optional("promises")),
             notify: notify(reader.optional("notify"), knowing: .playbook(severities.map(\.name))),
             unreachable: unreachable(reader.optional("unreachable")),
             steps: steps(&reader, scope).merging([.migrate: migration.steps]) { $1 },

@@ -41,10 +41,11 @@ extension PlaybookSchema {
             (
                 key: "severity",
                 value: named(
-                    "How grave an error rate is, the gravest first: P0 for `> 5%`.",
-                    reference("limit", "A limit of the error rate, in percent.")
+                    "How grave errors and slowness are, the gravest first: P0 for `> 5%`.",
+                    severity
                 )
             ),
+            (key: "promises", value: promises),
             (key: "notify", value: list("Whom a run tells.", of: reference("channel"))),
             (
                 key: "afterwards",
@@ -86,6 +87,35 @@ extension PlaybookSchema {
                         atLeast: 1
                     )
                 ),
+            ]
+        )
+    }
+
+    private static var severity: SchemaJSON {
+        let both = object(
+            "Either is enough.",
+            [
+                (key: "errors", value: reference("limit", "A limit of the error rate: `> 3%`.")),
+                (
+                    key: "latency",
+                    value: reference(
+                        "limit",
+                        "A limit of the p95, as a multiple of the stable one's: `> 1.5x`."
+                    )
+                ),
+            ]
+        )
+        return ["anyOf": [reference("limit", "A limit of the error rate, in percent."), both]]
+    }
+
+    private static var promises: SchemaJSON {
+        object(
+            "How long the way back may take, from the decision until the balancers confirm it.",
+            [
+                (key: "instant", value: reference("duration", "From an instant switch.")),
+                (key: "canary", value: reference("duration", "From a canary.")),
+                (key: "ab", value: reference("duration", "From a test with chosen users.")),
+                (key: "gradual", value: reference("duration", "Step by step.")),
             ]
         )
     }
