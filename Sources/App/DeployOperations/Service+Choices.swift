@@ -12,8 +12,8 @@ extension Service {
         }
     }
 
-    /// `instant`; `ab` or `canary`, that half of the playbook's strategy alone; or rising shares, the last one, 100 %,
-    /// may be left out.
+    /// `instant`; `ab` or `canary`, that half of the playbook's strategy alone; or rising shares, of which
+    /// the last one, 100 %, may be left out.
     ///
     /// What the text does not say is as the playbook has it.
     package func strategy(_ text: String) throws(CommandFailure) -> Playbook.Strategy {
@@ -36,8 +36,8 @@ extension Service {
         guard shares.count > 1 else {
             throw CommandFailure(
                 .usage,
-                "--strategy \(name): the playbook has no `\(name)` under `strategy`; add it there, or say `instant` "
-                    + "or shares such as 10%,50%,100%"
+                "--strategy \(name): the playbook has no `\(name)` under `strategy`; add it there, or say "
+                    + "`instant` or shares such as 10%,50%,100%"
             )
         }
         return Playbook.Strategy(
@@ -58,8 +58,8 @@ extension Service {
             guard let share = Percent(playbook: word), share > shares.last ?? .zero else {
                 throw CommandFailure(
                     .usage,
-                    "--strategy: expected `instant`, `canary`, `ab` or rising shares such as 10%,50%,100%, found "
-                        + "`\(text)`"
+                    "--strategy: expected `instant`, `canary`, `ab` or rising shares such as 10%,50%,100%, "
+                        + "found `\(text)`"
                 )
             }
             shares.append(share)
