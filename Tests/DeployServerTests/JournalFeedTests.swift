@@ -6,7 +6,7 @@ import Testing
 @testable import DeployServer
 
 /// What those get who follow a run.
-@Suite(.timeLimit(.minutes(5))) struct JournalFeedTests {
+@Suite(.timeLimit(.minutes(1))) struct JournalFeedTests {
     private static let one = RunID(rawValue: "01M7ZMNQV574YTXTG4P4515ZM1")
     private static let two = RunID(rawValue: "01M7ZMNQV574YTXTG4P4515ZM2")
 
@@ -88,8 +88,11 @@ import Testing
             #expect(try await next(&late).map(\.sequence) == [2])
             try await bench.append(to: Self.one)
             #expect(try await next(&first).map(\.sequence) == [3])
-            let its = try await next(&other)
-            #expect(its.map(\.run) == [Self.two] && its.map(\.sequence) == [1])
+            try await bench.append(to: Self.two)
+            for sequence in [1, 2] {
+                let its = try await next(&other)
+                #expect(its.map(\.run) == [Self.two] && its.map(\.sequence) == [sequence])
+            }
         }
     }
 
@@ -101,7 +104,7 @@ import Testing
                 try await bench.append(to: Self.one)
                 #expect(try await next(&reader).map(\.sequence) == [number])
             }
-            #expect(bench.feed.count == 1)
+            try #require(bench.feed.count == 1)
             var lists = 0
             for try await _ in idle { lists += 1 }
             #expect(lists < 299)

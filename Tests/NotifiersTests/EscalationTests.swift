@@ -101,6 +101,16 @@ import ServiceLab
         }
     }
 
+    @Test func `of two acknowledgements the later one counts`() async throws {
+        try await AnsweringServer.run([AnsweringServer.fine]) { server in
+            let bench = try await Self.bench(server)
+            try await bench.outbox.acknowledge(bench.run, by: Actor("ana"))
+            bench.clock.advance(by: .minutes(1))
+            try await bench.outbox.acknowledge(bench.run, by: Actor("bob"))
+            #expect(try await bench.outbox.acknowledged(bench.run) == bench.clock.now())
+        }
+    }
+
     @Test func `an acknowledgement is of what was told before it`() async throws {
         try await AnsweringServer.run([AnsweringServer.fine]) { server in
             let bench = try await Self.bench(server)

@@ -152,6 +152,23 @@ import Testing
         }
     }
 
+    @Test func `however many wait, all of a run are found, and none of another`() async throws {
+        try await AnsweringServer.run([AnsweringServer.fine]) { server in
+            let bench = try await NoticeBench(Self.webhook(server, on: [.started]))
+            try await bench.enqueue()
+            let first = try #require(bench.records.records(.notification, after: "", limit: 1).first)
+            for number in 1...450 {
+                let other = "01JD00000000000000000000AB"
+                for run in [bench.run.rawValue, other] {
+                    let key = "\(run)/1/\(number)"
+                    _ = bench.records.insert(first.value, as: .notification, key: key, due: first.due)
+                }
+            }
+            #expect(try await bench.waiting().count == 451)
+            #expect(try await bench.outbox.waiting().count == 901)
+        }
+    }
+
     @Test func `a resumed process puts in what a dead one did not, and nothing twice`() async throws {
         try await AnsweringServer.run([AnsweringServer.fine]) { server in
             let bench = try await NoticeBench(

@@ -96,13 +96,16 @@ package final class JournalFeed: Sendable {
     }
 
     private func hand(_ entries: [JournalEntry], of run: RunID) {
+        var idle: [Entries.Continuation] = []
         followers.withLock { followers in
             for (number, follower) in followers.all where follower.run == run {
                 let new = entries.filter { $0.sequence > follower.last }
                 guard let last = new.last else { continue }
                 followers.all[number]?.last = last.sequence
-                if case .dropped = follower.continuation.yield(new) { follower.continuation.finish() }
+                if case .dropped = follower.continuation.yield(new) { idle.append(follower.continuation) }
             }
         }
+        // Not above: the end of a stream takes its follower out, which locks too.
+        for continuation in idle { continuation.finish() }
     }
 }
