@@ -110,8 +110,8 @@ import ServiceLab
     @Test func `severities come with PagerDuty's words`() async throws {
         try await AnsweringServer.run([AnsweringServer.status(202)]) { server in
             var book = try Self.pager(server, on: [.severity("P0"), .severity("P1"), .severity("P2")])
-            let grades = NoticeGrades(names: ["P0", "P1", "P2"]) {
-                $0 > 0.05 ? "P0" : $0 > 0.03 ? "P1" : "P2"
+            let grades = NoticeGrades(names: ["P0", "P1", "P2"]) { rate, _ in
+                rate > 0.05 ? "P0" : rate > 0.03 ? "P1" : "P2"
             }
             book = NoticeBook(channels: book.channels, grades: grades, values: book.values)
             try await Self.told(book) { bench in

@@ -25,7 +25,8 @@ package struct HandoffReader {
         let now = clock.now()
         let since = Timestamp(milliseconds: max(0, now.milliseconds - length.milliseconds))
         do throws(RunStoreError) {
-            let records = try await store.runs(of: service, limit: Self.depth)
+            let all = try await store.runs(of: service, limit: Self.depth)
+            let records = all.filter { !$0.isLedger }
             let services = Set(records.map(\.service)).sorted()
             var handoff = Handoff(at: now, since: since, services: services, items: [])
             for name in services {
@@ -45,10 +46,28 @@ package struct HandoffReader {
                         ).items
                 }
             }
+            for ledger in all where ledger.isLedger { try await addLedger(ledger, to: &handoff) }
             try await addNotices(to: &handoff, service)
             return handoff
         } catch {
             throw CommandFailure(error)
+        }
+    }
+
+    /// What became of tokens.
+    private func addLedger(_ ledger: RunRecord, to handoff: inout Handoff) async throws(RunStoreError) {
+        for entry in try await store.entries(of: ledger.id, after: 0) where entry.event.at >= handoff.since {
+            guard case .noted(let note) = entry.event.kind else { continue }
+            handoff.items.append(
+                Handoff.Item(
+                    topic: .changes,
+                    at: entry.event.at,
+                    service: "tokens",
+                    run: ledger.id,
+                    text: note.text,
+                    advice: nil
+                )
+            )
         }
     }
 

@@ -27,7 +27,7 @@ extension RunReport {
         guard let incident else { return nil }
         var rows = [
             ["Date", Clock.date(incident.began)], ["Duration", duration(incident)],
-            ["Severity", severityText(incident)], ["Impact", harm ?? impact],
+            ["Severity", severityText(incident)], ["Impact", harmWords ?? impact],
             ["Root cause", notes.texts(.cause).last?.remark.text ?? "not told yet"],
         ]
         if let wayBackText { rows.append(["Way back", wayBackText]) }
@@ -86,16 +86,8 @@ extension RunReport {
 
     /// What comes after timeline and evidence.
     package var closing: [ReportSection] {
-        let notes = told(.note, "Notes", nil)
-        guard let incident else { return [wayBackSection, notes].compactMap(\.self) }
-        return [
-            rootCause, resolution, told(.lesson, "Lessons learned", "--lesson TEXT"), actionItems,
-            deadlines(incident), notes,
-        ].compactMap(\.self)
-    }
-
-    private var wayBackSection: ReportSection? {
-        wayBackText.map { ReportSection(title: "Way back", parts: [.text($0)]) }
+        guard let incident else { return [] }
+        return [rootCause, resolution, lessons, actionItems, deadlines(incident)]
     }
 
     private var rootCause: ReportSection {
@@ -150,7 +142,7 @@ extension RunReport {
     private func deadlines(_ incident: IncidentAccount) -> ReportSection {
         let postMortem =
             if let day = incident.postMortemDue {
-                "Post-mortem: until \(day), a \(day.weekday.rawValue) (\(IncidentAccount.businessDays) business days)."
+                "Post-mortem: until \(day), a \(Self.name(of: day.weekday)) (\(IncidentAccount.businessDays) business days)."
             } else if incident.severity == nil {
                 "Post-mortem: not due without a severity. Say one that is not named by the figures: "
                     + "\(note("--severity P1"))"
@@ -163,12 +155,14 @@ extension RunReport {
         )
     }
 
-    private func told(_ kind: Remark.Kind, _ title: String, _ option: String?) -> ReportSection? {
-        let lines = notes.texts(kind).map { "\($0.remark.text) (\($0.by), \(Clock.date($0.at)))" }
-        if !lines.isEmpty { return ReportSection(title: title, parts: [.list(lines)]) }
-        return option.map {
-            ReportSection(title: title, parts: [.missing("What was learnt", command: note($0))])
-        }
+    private var lessons: ReportSection {
+        let told = notes.texts(.lesson).map { "\($0.remark.text) (\($0.by))" }
+        let missing = ReportSection.Part.missing("What was learnt", command: note("--lesson TEXT"))
+        return ReportSection(title: "Lessons learned", parts: [told.isEmpty ? missing : .list(told)])
+    }
+
+    private static func name(of day: Weekday) -> String {
+        day.rawValue.prefix(1).uppercased() + day.rawValue.dropFirst()
     }
 
     private func note(_ options: String) -> String { "bgdeploy note \(run.record.id) \(options)" }

@@ -109,18 +109,18 @@ extension RunReport {
         @media (prefers-color-scheme:dark){:root{--text:#e4e9f0;--faint:#97a3b4;--rule:#38424f;--box:#1c232c;--page:#12171d;
         --blue:#6cb0f5;--green:#5fd38a;--bad:#ff7b6b;--warn:#e0b04a}}
         @media print{:root{color-scheme:light;--text:#000;--faint:#444;--rule:#bbb;--box:#fff;--page:#fff;
-        --blue:#1f6fc4;--green:#15803d;--bad:#c0392b;--warn:#b7791f}@page{margin:15mm}
-        body{font-size:11px;max-width:none;margin:0;padding:0}h2{break-after:avoid}figure,tr,li{break-inside:avoid}}
+        --blue:#1f6fc4;--green:#15803d;--bad:#c0392b;--warn:#b7791f}}
         body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--text);
         background:var(--page)}
         h1{font-size:1.7em;line-height:1.25}h2{font-size:1.25em;margin:1.8em 0 .4em}
         table{border-collapse:collapse;margin:.8rem 0}th,td{text-align:left;vertical-align:top;padding:.2rem 1.5rem .2rem 0}
-        th{font-weight:600}tr+tr>*{border-top:1px solid var(--rule)}td{overflow-wrap:anywhere}
-        ol{list-style:none;padding:0}ol li{padding:.15rem 0;border-left:3px solid var(--rule);padding-left:.8rem;
-        white-space:pre-wrap}ol b{display:inline-block;min-width:6rem;font-weight:600}time{color:var(--faint)}
+        th{font-weight:600}tr+tr>*{border-top:1px solid var(--rule)}td{overflow-wrap:break-word}
+        ol{list-style:none;padding:0}ol li{padding:.15rem 0 .15rem .8rem;border-left:3px solid var(--rule);
+        display:grid;grid-template-columns:max-content 6rem 1fr;gap:.6rem}ol b{font-weight:600}time{color:var(--faint)}
+        ol span{white-space:pre-wrap;overflow-wrap:anywhere}
         li.succeeds{border-color:var(--green)}li.fails{border-color:var(--bad)}li.warns{border-color:var(--warn)}
         ul{padding-left:1.2rem}ul.tasks{list-style:none;padding:0}.missing{color:var(--faint)}
-        pre,code{background:var(--box)}pre{padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}code{padding:.1rem .3rem}
+        pre,code{background:var(--box)}pre{padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}code{padding:.1rem .3rem;display:inline-block;overflow-wrap:anywhere}
 
         """
     private static let chartCSS = """
@@ -130,6 +130,8 @@ extension RunReport {
         svg text{fill:var(--faint)}svg text.title{font-weight:600;fill:var(--text)}svg .number{text-anchor:end}
         svg .time{text-anchor:middle}svg text.mark{text-anchor:end}svg text.mark,svg text.limit,svg text.evidence{fill:var(--bad)}
         svg path.blue{stroke:var(--blue)}svg text.blue{fill:var(--blue)}svg path.evidence{stroke:var(--bad)}
+        @media print{@page{margin:15mm}body{font-size:11px;max-width:none;margin:0;padding:0}h2{break-after:avoid}
+        figure,tr,li{break-inside:avoid}}
         svg path.green{stroke:var(--green)}svg text.green{fill:var(--green)}svg path.wide{stroke-width:2.5}
         """
 }

@@ -73,7 +73,7 @@ extension RunReport {
         ["## Timeline", ""]
             + storyline.map { line in
                 let phase = line.phase.map { " **\($0)**" } ?? ""
-                return "- \(Clock.time(line.at))\(phase) \(Self.cell(line.text))"
+                return "- \(Clock.time(line.at))\(phase) \(Self.cell(line.text.replacing("\n", with: "; ")))"
             } + [""]
     }
 

@@ -33,7 +33,7 @@ package struct RunReport {
             if case .started(let plan) = entry.event.kind, isFirst { state = RunState(plan: plan) }
             guard let before = state else { continue }
             let after = Reducer.step(before, entry.event).state
-            lines += Telling.lines(of: entry, before: isFirst ? nil : before, after: after)
+            lines += Self.lines(of: entry, before: isFirst ? nil : before, after: after)
             if after.confirmed != before.confirmed {
                 shares.append((entry.event.at, after.confirmed))
             }
@@ -108,6 +108,12 @@ package struct RunReport {
         guard let findings else { return nil }
         let words = findings.impact.words(candidate: plan.candidate.rawValue, stable: plan.stable.rawValue)
         return (severity.map { "\($0): " } ?? "") + words
+    }
+
+    /// ``harm`` without the severity before it.
+    var harmWords: String? {
+        let prefix = severity.map { "\($0): " } ?? ""
+        return harm.map { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0 }
     }
 
     /// The name of the error rate at the end; `nil` when no name is for it, or nothing took the traffic back.
