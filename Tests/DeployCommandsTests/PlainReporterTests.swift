@@ -46,7 +46,7 @@ struct PlainReporterTests {
         let text = try log { script, _ in
             script.goToFirstHold()
             script.happen(.noted(note: Note(topic: "traffic", text: figures)))
-            script.judge(.passed(summary: figures))
+            script.judge(.passed(summary: figures), after: .seconds(4))
         }
         #expect(text.ranges(of: figures).count == 1)
         #expect(text.contains("✓ watched at 10 %\n"))

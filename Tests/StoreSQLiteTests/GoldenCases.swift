@@ -18,10 +18,10 @@ enum GoldenCases {
         "purpose hold", "purpose pause", "purpose monitor", "purpose rollback",
         "phase steps", "phase drain", "phase shift", "phase monitor",
         "name preflight", "name prepare", "name migrate", "name warm_up", "name validate", "name rollback",
-        "name afterwards",
+        "name afterwards", "name look", "name act", "name verify",
         "step action", "step approval", "step wait", "step window", "step inspectBalancers", "step retire",
         "plan retirement", "plan window override", "plan started by", "plan reason", "plan epoch",
-        "approval four eyes",
+        "approval four eyes", "plan runbook", "plan incident",
         "failure stop", "failure continue",
     ]
 
@@ -106,6 +106,10 @@ enum GoldenCases {
         if plan.startedBy != nil { names.insert("plan started by") }
         if plan.reason != nil { names.insert("plan reason") }
         if plan.epoch != nil { names.insert("plan epoch") }
+        if let runbook = plan.runbook {
+            names.insert("plan runbook")
+            if runbook.incident != nil { names.insert("plan incident") }
+        }
         return names
     }
 
@@ -132,6 +136,9 @@ enum GoldenCases {
         case .validate: "name validate"
         case .rollback: "name rollback"
         case .afterwards: "name afterwards"
+        case .look: "name look"
+        case .act: "name act"
+        case .verify: "name verify"
         case .drain, .shift, .monitor: "phase \(phase)"
         }
     }

@@ -142,7 +142,8 @@ extension RunReport {
     private func deadlines(_ incident: IncidentAccount) -> ReportSection {
         let postMortem =
             if let day = incident.postMortemDue {
-                "Post-mortem: until \(day), a \(Self.name(of: day.weekday)) (\(IncidentAccount.businessDays) business days)."
+                "Post-mortem: until \(day), a \(Self.name(of: day.weekday)) "
+                    + "(\(IncidentAccount.businessDays) business days)."
             } else if incident.severity == nil {
                 "Post-mortem: not due without a severity. Say one that is not named by the figures: "
                     + "\(note("--severity P1"))"
