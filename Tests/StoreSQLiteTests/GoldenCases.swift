@@ -18,9 +18,9 @@ enum GoldenCases {
         "purpose hold", "purpose pause", "purpose monitor", "purpose rollback",
         "phase steps", "phase drain", "phase shift", "phase monitor",
         "name preflight", "name prepare", "name migrate", "name warm_up", "name validate", "name rollback",
-        "name afterwards",
+        "name afterwards", "name look", "name act", "name verify",
         "step action", "step approval", "step wait", "step window", "step inspectBalancers", "step retire",
-        "plan retirement", "plan window override",
+        "plan retirement", "plan window override", "plan runbook", "plan incident",
         "failure stop", "failure continue",
     ]
 
@@ -101,6 +101,10 @@ enum GoldenCases {
         for step in others + (plan.retirement?.steps ?? []) { names.formUnion(used(by: step)) }
         if plan.retirement != nil { names.insert("plan retirement") }
         if plan.windowOverride != nil { names.insert("plan window override") }
+        if let runbook = plan.runbook {
+            names.insert("plan runbook")
+            if runbook.incident != nil { names.insert("plan incident") }
+        }
         return names
     }
 
@@ -127,6 +131,9 @@ enum GoldenCases {
         case .validate: "name validate"
         case .rollback: "name rollback"
         case .afterwards: "name afterwards"
+        case .look: "name look"
+        case .act: "name act"
+        case .verify: "name verify"
         case .drain, .shift, .monitor: "phase \(phase)"
         }
     }

@@ -38,7 +38,9 @@ struct CheckCommand: CommandBody {
         switch workplace.options.output {
         case .json:
             let fields: [(String, JSON)] = [
-                ("valid", .flag(true)), ("service", .text(service.name)), ("errors", .list([])),
+                ("valid", .flag(true)),
+                ("service", .text(service.playbook.runbook?.service ?? service.name)),
+                ("runbook", service.playbook.runbook.map { .text($0.name) } ?? .null), ("errors", .list([])),
             ]
             workplace.printer.line(JSON.text(.object(fields), indent: 1))
         case .text, .github: workplace.printer.line("\(path): fine")
