@@ -88,6 +88,7 @@ struct MetricStep: StepAction {
     ) -> MetricStep? {
         var reader = MapReader(value, "`metric`", diagnostics: diagnostics)
         guard case .map = value else { return nil }
+        let before = diagnostics.all.count
         let decoder = PlaybookDecoder(
             catalogue: Catalogue(stepKinds: [], balancerKinds: []),
             diagnostics: diagnostics,
@@ -103,7 +104,7 @@ struct MetricStep: StepAction {
             diagnostics.report(reader.position, "`metric` needs the key `expect`, such as \"< 80\"")
         }
         reader.finish()
-        guard let source else { return nil }
+        guard let source, diagnostics.all.count == before else { return nil }
         return MetricStep(
             source: Playbook.GaugeSpec(name: key, source: source),
             expected: expected,

@@ -6,18 +6,11 @@ extension PlaybookDecoder {
     /// The result means nothing when a mistake was reported.
     func decodeRunbook(_ root: Parameter, text: String, digest: String, path: String) -> Playbook? {
         var reader = MapReader(root, "a runbook", diagnostics: diagnostics)
-        let name = reader.required("runbook").flatMap { self.name(of: $0, "runbook", reader) } ?? ""
-        let service = reader.required("service").flatMap { self.name(of: $0, "service", reader) } ?? ""
-        let title = reader.required("title").flatMap { plain(of: $0, "title", reader) } ?? ""
-        let severity = reader.optional("severity").flatMap { self.severity($0, reader) }
-        let symptoms = texts(&reader, "symptoms")
         let url = reader.optional("url").flatMap { self.url(of: $0, "url", reader) }
-        let variables = variables(reader.optional("variables"))
-        let scope = Scope(service: service, publicURL: url, environments: [])
-        let look = reader.required("look").map { checks($0, .look, scope, severity) } ?? []
-        let actions = actions(reader.optional("actions"), scope, severity)
+        let runbook = runbook(&reader, url)
+        let scope = Scope(service: runbook.service, publicURL: url, environments: [])
         let playbook = Playbook(
-            service: RunbookPart.ledger(of: name, service: service),
+            service: RunbookPart.ledger(of: runbook.name, service: runbook.service),
             publicURL: url,
             environments: [],
             balancers: [],
@@ -42,22 +35,32 @@ extension PlaybookDecoder {
             digest: digest,
             path: path,
             folder: folder,
-            runbook: Runbook(
-                name: name,
-                service: service,
-                title: Self.title(title),
-                severity: severity,
-                symptoms: symptoms,
-                variables: variables,
-                look: look,
-                actions: actions,
-                manual: texts(&reader, "manual")
-            )
+            runbook: runbook
         )
         reader.finish()
         checkTold(playbook)
-        checkSuggestions(playbook)
+        checkSuggestions(runbook)
         return playbook.withReferences(checkedBy: diagnostics)
+    }
+
+    /// What a runbook has and a playbook has not.
+    private func runbook(_ reader: inout MapReader, _ url: String?) -> Runbook {
+        let name = reader.required("runbook").flatMap { self.name(of: $0, "runbook", reader) } ?? ""
+        let service = reader.required("service").flatMap { self.name(of: $0, "service", reader) } ?? ""
+        let title = reader.required("title").flatMap { plain(of: $0, "title", reader) } ?? ""
+        let severity = reader.optional("severity").flatMap { self.severity($0, reader) }
+        let scope = Scope(service: service, publicURL: url, environments: [])
+        return Runbook(
+            name: name,
+            service: service,
+            title: Self.title(title),
+            severity: severity,
+            symptoms: texts(&reader, "symptoms"),
+            variables: variables(reader.optional("variables")),
+            look: reader.required("look").map { checks($0, .look, scope, severity) } ?? [],
+            actions: actions(reader.optional("actions"), scope, severity),
+            manual: texts(&reader, "manual")
+        )
     }
 
     private func texts(_ reader: inout MapReader, _ key: String) -> [String] {
@@ -121,8 +124,7 @@ extension PlaybookDecoder {
         }
     }
 
-    private func checkSuggestions(_ playbook: Playbook) {
-        guard let runbook = playbook.runbook else { return }
+    private func checkSuggestions(_ runbook: Runbook) {
         let names = runbook.actions.map(\.name)
         let all = runbook.look + runbook.actions.flatMap { $0.verify ?? [] }
         for word in all.flatMap(\.suggests) where !names.contains(word.text) {

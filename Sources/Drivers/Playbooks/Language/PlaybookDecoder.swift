@@ -17,9 +17,12 @@ struct PlaybookDecoder {
             )
             return nil
         }
-        guard root.child("runbook") == nil else {
-            return decodeRunbook(root, text: text, digest: digest, path: path)
-        }
+        return root.child("runbook") == nil
+            ? decodePlaybook(root, text: text, digest: digest, path: path)
+            : decodeRunbook(root, text: text, digest: digest, path: path)
+    }
+
+    private func decodePlaybook(_ root: Parameter, text: String, digest: String, path: String) -> Playbook? {
         var reader = MapReader(root, "a playbook", diagnostics: diagnostics)
         let service = reader.required("service").flatMap { name(of: $0, "service", reader) } ?? ""
         let publicURL = reader.optional("public_url").flatMap { url(of: $0, "public_url", reader) }
