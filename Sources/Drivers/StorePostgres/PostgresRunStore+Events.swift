@@ -76,6 +76,7 @@ extension PostgresRunStore {
             if case .doubt(let doubt) = memory, doubt.draft == draft, doubt.sequence <= last,
                 let entry = try await written(draft, at: doubt.sequence)
             {
+                try await writer.confirm()
                 memories.withLock { $0[run] = .written(sequence: doubt.sequence) }
                 return entry
             }
