@@ -49,6 +49,7 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/database.py
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/detection.py --trials 5
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/service.py
+	BGDEPLOY_BIN="$(BIN)/bgdeploy" python3 Tests/Acceptance/postgresql.py
 	scripts/setup browser
 	BGDEPLOY_BIN="$(BIN)/bgdeploy" .build/browser/bin/python Tests/Acceptance/dashboard.py
 
