@@ -58,6 +58,7 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	$(RELEASE) python3 Tests/Acceptance/on_call.py
 	$(RELEASE) python3 Tests/Acceptance/detection.py --trials 5
 	$(RELEASE) python3 Tests/Acceptance/service.py
+	$(RELEASE) python3 Tests/Acceptance/postgresql.py
 	$(RELEASE) python3 Tests/Acceptance/seeds/mina.py
 	$(RELEASE) python3 Tests/Acceptance/seeds_production.py
 	$(RELEASE) python3 Tests/Acceptance/seeds_vercel_supabase.py

@@ -3,8 +3,9 @@ import DeployPorts
 extension PostgresConnection {
     /// What a statement did that must not be carried out twice; `nil` when it did nothing.
     ///
-    /// After a lost answer `found` looks whether it was carried out; if it was not, the statement is sent
-    /// once more. It must be one that does nothing when the first one arrives late after all.
+    /// After a lost answer `found` looks whether it was carried out, which counts once it lasts; if it was not,
+    /// the statement is sent once more. It must be one that does nothing when the first one arrives late after
+    /// all.
     func resolved<Value>(
         _ statement: String,
         _ values: [String],
@@ -22,12 +23,29 @@ extension PostgresConnection {
                 lost = error
             }
             do throws(RunStoreError) {
-                if let value = try await found() { return value }
+                if let value = try await found() {
+                    try await confirm()
+                    return value
+                }
             } catch {
                 throw lost ?? .nothing(error)
             }
         }
         throw lost ?? .unknown(reason: "no answer")
+    }
+
+    /// Returns when all that the server shows now lasts.
+    ///
+    /// A statement of ours that waited for a synchronous replica and was cancelled is committed on the primary
+    /// alone, and shown there: gone after a fail-over. A write that comes after it is answered when the replica
+    /// has both.
+    func confirm() async throws(RunStoreError) {
+        _ = try await repeated(
+            """
+            UPDATE bgdeploy.chain SET position = position RETURNING \(PostgresSchema.durable) AS durable
+            """,
+            []
+        )
     }
 
     private func nothing<Value>(

@@ -7,8 +7,8 @@ extension PostgresRunStore: ChangeFeed {
     /// Listens over a connection of its own, and tells each change once though it comes several times in a
     /// row.
     ///
-    /// Behind a pooler in transaction mode nothing is heard: then ``Change/anything`` comes every few
-    /// seconds.
+    /// A pooler (PgBouncer) need not pass on what is told: behind one ``Change/anything`` comes every few
+    /// seconds too.
     package func changes() -> AsyncStream<Change> {
         let listener = Listener(address)
         return AsyncStream { await listener.next() }
@@ -38,7 +38,9 @@ private actor Listener {
                     return .anything
                 }
                 heard = Self.changes(try await session.notifications(within: Self.asking))
-                if heard.isEmpty, try await !isListening(session) { return .anything }
+                guard heard.isEmpty else { continue }
+                _ = try await session.query("SELECT 1", within: PostgresRunStore.deadline)
+                if session.isPooled { return .anything }
             } catch {
                 session?.close()
                 session = nil
@@ -60,14 +62,6 @@ private actor Listener {
             within: PostgresRunStore.deadline
         )
         session = opened
-    }
-
-    /// A pooler gives us another connection each time, which does not listen.
-    private func isListening(_ session: PostgresSession) async throws(PostgresError) -> Bool {
-        try await !session.query(
-            "SELECT 1 FROM pg_listening_channels() AS c WHERE c = '\(PostgresSchema.channel)'",
-            within: PostgresRunStore.deadline
-        ).isEmpty
     }
 
     private static func changes(_ payloads: [String]) -> [Change] {

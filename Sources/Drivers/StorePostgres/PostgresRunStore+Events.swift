@@ -80,6 +80,7 @@ extension PostgresRunStore {
             if case .doubt(let doubt) = memory, doubt.draft == draft, doubt.sequence <= last,
                 let entry = try await written(draft, at: doubt.sequence)
             {
+                try await writer.confirm()
                 remember(.written(sequence: doubt.sequence), of: run)
                 return entry
             }

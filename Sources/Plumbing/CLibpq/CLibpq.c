@@ -14,6 +14,7 @@
     use(connectPoll) \
     use(status) \
     use(socket) \
+    use(backendPID) \
     use(errorMessage) \
     use(finish) \
     use(setnonblocking) \
@@ -87,6 +88,7 @@ PGconn *bg_pq_connectStartParams(const char *const *names, const char *const *va
 PostgresPollingStatusType bg_pq_connectPoll(PGconn *connection) { return library.connectPoll(connection); }
 ConnStatusType bg_pq_status(const PGconn *connection) { return library.status(connection); }
 int bg_pq_socket(const PGconn *connection) { return library.socket(connection); }
+int bg_pq_backendPID(const PGconn *connection) { return library.backendPID(connection); }
 const char *bg_pq_errorMessage(const PGconn *connection) { return library.errorMessage(connection); }
 void bg_pq_finish(PGconn *connection) { library.finish(connection); }
 int bg_pq_setnonblocking(PGconn *connection, int flag) { return library.setnonblocking(connection, flag); }

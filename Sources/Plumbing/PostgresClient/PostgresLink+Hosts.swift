@@ -19,10 +19,17 @@ extension PostgresLink {
                 if call.isStopped { throw .cancelled(.notSent) }
                 let host = parameters.first { $0.name == "host" || $0.name == "hostaddr" }?.value
                 let isNamed = host.map { error.reason.contains($0) } ?? true
-                reasons.append(isNamed ? error.reason : "\(host ?? ""): \(error.reason)")
+                reasons.append((isNamed ? "" : "\(host ?? ""): ") + error.reason + advice(error.reason))
             }
         }
         throw .unreachable(reasons)
+    }
+
+    /// What to do, where libpq says too little.
+    private static func advice(_ reason: String) -> String {
+        guard reason.contains("certificate verify failed") else { return "" }
+        return " (the server's certificate is not of the authority that `sslrootcert` in the URL names: give "
+            + "the file of the one that signed it)"
     }
 }
 

@@ -48,6 +48,9 @@ final class PostgresLink {
             .split(whereSeparator: { $0.isNewline || $0 == "\t" }).joined(separator: " ")
     }
 
+    /// The process that greeted us: the server's own, or what a pooler says instead.
+    var greeterPID: Int { Int(bg_pq_backendPID(handle)) }
+
     /// The bytes that came so far; `nil` where the kernel does not count them.
     var received: Int? {
         let count = bg_pq_received(bg_pq_socket(handle))

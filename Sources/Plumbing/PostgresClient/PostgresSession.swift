@@ -10,6 +10,9 @@ internal import Synchronization
 package final class PostgresSession: Sendable {
     /// The server's process, as the server tells it: a pooler between us would tell another.
     package let backendPID: Int
+    /// Whether a pooler (PgBouncer) stands between: it need not keep the same server's process for us, nor pass
+    /// on what that one has to tell.
+    package let isPooled: Bool
     private let wire: PostgresWire
 
     /// Connects within `deadline`; without `heedsCancellation` also when the task is cancelled.
@@ -23,7 +26,7 @@ package final class PostgresSession: Sendable {
     ) async throws(PostgresError) -> PostgresSession {
         let start = ContinuousClock.now
         let wire = PostgresWire()
-        try await wire.open(address, named: name, until: start + deadline, heedsCancellation)
+        let greeter = try await wire.open(address, named: name, until: start + deadline, heedsCancellation)
         let left = deadline - (ContinuousClock.now - start)
         do throws(PostgresError) {
             let rows = try await wire.send(
@@ -36,15 +39,16 @@ package final class PostgresSession: Sendable {
             guard let pid = rows.first?.first?.value.flatMap({ Int($0) }) else {
                 throw .unreachable(["the server does not tell its process"])
             }
-            return PostgresSession(pid, wire)
+            return PostgresSession(pid, isPooled: pid != greeter, wire)
         } catch {
             wire.close()
             throw error
         }
     }
 
-    private init(_ backendPID: Int, _ wire: PostgresWire) {
+    private init(_ backendPID: Int, isPooled: Bool, _ wire: PostgresWire) {
         self.backendPID = backendPID
+        self.isPooled = isPooled
         self.wire = wire
     }
 
@@ -104,16 +108,19 @@ private final class PostgresWire: Sendable {
     /// Kept apart from the link, which a thread that hangs in libpq does not give back.
     private let isClosed = Atomic(false)
 
+    /// The process that greets us.
     func open(
         _ address: PostgresAddress,
         named name: String,
         until end: ContinuousClock.Instant,
         _ heedsCancellation: Bool
-    ) async throws(PostgresError) {
+    ) async throws(PostgresError) -> Int {
         try await PostgresCall.answer(on: queue, heedsCancellation: heedsCancellation) {
             [self] call throws(PostgresError) in
             try link.withLock { link throws(PostgresError) in
-                link = try PostgresLink.open(address, named: name, until: end, call)
+                let opened = try PostgresLink.open(address, named: name, until: end, call)
+                link = opened
+                return opened.greeterPID
             }
         }
     }

@@ -35,6 +35,7 @@ PGconn *bg_pq_connectStartParams(const char *const *names, const char *const *va
 PostgresPollingStatusType bg_pq_connectPoll(PGconn *connection);
 ConnStatusType bg_pq_status(const PGconn *connection);
 int bg_pq_socket(const PGconn *connection);
+int bg_pq_backendPID(const PGconn *connection);
 const char *bg_pq_errorMessage(const PGconn *connection);
 void bg_pq_finish(PGconn *connection);
 int bg_pq_setnonblocking(PGconn *connection, int flag);
