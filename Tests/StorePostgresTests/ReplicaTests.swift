@@ -1,11 +1,14 @@
 import DeployCore
 import DeployPorts
 import PostgresClient
+import ServiceLab
 import StorePostgres
 import Testing
 
+@testable import StoreLab
+
 /// A primary whose synchronous replica is away commits for itself alone: a fail-over would undo it.
-@Suite(.journalServer) struct ReplicaTests {
+@Suite(.realPostgres) struct ReplicaTests {
     @Test func `an entry that no replica has is not told as written, and is found when nothing is missing`()
         async throws
     {
