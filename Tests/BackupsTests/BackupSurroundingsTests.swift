@@ -104,7 +104,7 @@ import Testing
         arguments: [
             ("encrypt", ["sh", "-c", "head -c 100; exit 3"], "encrypt ended with exit 3", 0),
             ("encrypt", ["cat"], "it is not encrypted", 0),
-            ("encrypt", ["no-such-program"], "no-such-program: No such file or directory", 0),
+            ("encrypt", ["no-such-program"], "cannot start no-such-program: command not found", 0),
             ("upload", ["sh", "-c", "echo denied >&2; exit 1"], "upload ended with exit 1:\ndenied", 3),
         ] as [(String, Parameter, String, Int)]
     )

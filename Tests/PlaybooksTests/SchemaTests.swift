@@ -74,6 +74,8 @@ import Testing
             text: "public_url: http://a\nmonitor: { probes: { get: /, \(unknown): 1 } }\n"
         ),
         Section("rollback", text: "rollback: { \(unknown): 1 }\n"),
+        Section("promises", text: "promises: { \(unknown): 1 }\n"),
+        Section("severity", "*", text: "severity: { P1: { \(unknown): 1 } }\n"),
         Section("afterwards", "[]", text: "afterwards: [{ in: 1h, do: [], \(unknown): 1 }]\n"),
         Section("$defs", "retirement", text: "afterwards: [{ retire: {}, \(unknown): 1 }]\n"),
         Section("$defs", "retirement", "retire", text: "afterwards: [{ retire: { \(unknown): 1 } }]\n"),

@@ -27,7 +27,7 @@ struct RemoteStepTests {
         var all: [String] { lines.withLock { $0 } }
     }
 
-    private static let secret = "canary 'secret' value\nof two lines"
+    private static let secret = "bullfinch 'secret' value\nof two lines"
 
     private func attempt(_ number: Int = 1, deadline: Span = .seconds(60)) -> StepAttempt {
         StepAttempt(
@@ -133,10 +133,11 @@ struct RemoteStepTests {
         let step = try action(lab, "script", Self.text(text))
         async let result = step.perform(attempt())
         try await eventually("it begins") { access(begun, F_OK) == 0 }
-        let part = "canary 'secret'"
+        let part = "bullfinch 'secret'"
         let commands = ProcessList.all().map(ProcessList.command(of:))
         #expect(commands.contains { $0.contains("touch \(begun)") })
-        for command in commands { #expect(!command.contains("canary"), "\(command)") }
+        // Tests of others, at the same time, have secrets of their own on their command lines.
+        for command in commands { #expect(!command.contains("bullfinch"), "\(command)") }
         for process in ProcessList.all() where ProcessList.command(of: process).hasPrefix("ssh ") {
             #expect(!ProcessList.environment(of: process).contains(part))
         }
