@@ -74,6 +74,57 @@ struct HandoffTests {
         #expect(items(recorded(script), at: script.now, isLatest: false).allSatisfy { $0.topic == .changes })
     }
 
+    /// A look with one check, of a runbook of mina's; `action` makes it the action's run.
+    private func runbook(_ action: String? = nil) -> Script {
+        let id = StepID(rawValue: action == nil ? "look/1" : "verify/1")
+        let check = RunbookCheck(step: id, title: "site", severity: .p1)
+        let step = Step(id: id, title: "site", onFailure: .proceed)
+        var plan = Plan(
+            service: "mina:down",
+            version: Script.canary().version,
+            stable: RunbookPart.environments.stable,
+            candidate: RunbookPart.environments.candidate,
+            phases: [.steps(phase: StepsPhase(action == nil ? .look : .verify, groups: [[step]]))],
+            runbook: RunbookPart(
+                name: "down",
+                title: "It is down",
+                service: "mina",
+                action: action,
+                checks: [check]
+            )
+        )
+        plan.startedBy = Actor("ana")
+        var script = Script(plan)
+        script.start()
+        return script
+    }
+
+    @Test func `a runbook's incident is open until a look finds nothing, and its actions are changes`() {
+        func recorded(_ script: Script) -> RecordedRun {
+            let record = RunRecord(
+                id: Script.run,
+                service: "mina:down",
+                version: script.state.plan.version,
+                startedAt: Script.begin
+            )
+            return RecordedRun(record: record, entries: script.entries, state: script.state)
+        }
+        var bad = runbook()
+        bad.fail("no answer")
+        let open = items(recorded(bad), at: bad.now)
+        #expect(open.map(\.topic) == [.incidents])
+        #expect(open.first?.text == "P1 incident: It is down; 1 of 1 checks failed (P1).", "\(open)")
+        #expect(open.first?.service == "mina")
+        #expect(items(recorded(bad), at: bad.now, isLatest: false).isEmpty)
+        var fine = runbook("restart")
+        fine.succeed()
+        let done = items(recorded(fine), at: fine.now)
+        #expect(done.map(\.topic) == [.changes])
+        #expect(
+            done.first?.text.hasPrefix("runbook down: restart by ana: The action was carried out.") == true
+        )
+    }
+
     @Test func `after a day without news nothing of a good run is left but its kept environment`() {
         var script = Script()
         script.goToFirstHold()

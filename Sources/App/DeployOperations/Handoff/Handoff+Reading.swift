@@ -25,11 +25,11 @@ package struct HandoffReader {
         let now = clock.now()
         let since = Timestamp(milliseconds: max(0, now.milliseconds - length.milliseconds))
         do throws(RunStoreError) {
-            let all = try await store.runs(of: service, limit: Self.depth)
+            let all = try await runs(of: service)
             let records = all.filter { !$0.isLedger }
-            let services = Set(records.map(\.service)).sorted()
+            let services = Set(records.map { RunbookPart.service(ofLedger: $0.service) }).sorted()
             var handoff = Handoff(at: now, since: since, services: services, items: [])
-            for name in services {
+            for name in Set(records.map(\.service)).sorted() {
                 let mine = records.filter { $0.service == name }
                 let isHeld = try await store.lease(on: name)?.isHeld(at: now) == true
                 for (index, record) in mine.enumerated()
@@ -52,6 +52,16 @@ package struct HandoffReader {
         } catch {
             throw CommandFailure(error)
         }
+    }
+
+    /// Those of its runbooks too.
+    private func runs(of service: String?) async throws(RunStoreError) -> [RunRecord] {
+        let latest = try await store.runs(of: nil, limit: Self.depth)
+        guard let service else { return latest }
+        let ofRunbooks = latest.filter {
+            $0.service != service && RunbookPart.service(ofLedger: $0.service) == service
+        }
+        return try await store.runs(of: service, limit: Self.depth) + ofRunbooks
     }
 
     /// What became of tokens.

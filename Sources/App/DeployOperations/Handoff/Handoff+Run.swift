@@ -13,14 +13,21 @@ struct RunHandoff {
     let since: Timestamp
     let now: Timestamp
 
-    private var id: RunID { run.record.id }
-    private var release: String { "\(run.record.version)" }
-
-    var items: [Handoff.Item] {
-        (isLatest ? standing + planned : []) + changes + incident + notes
+    var id: RunID { run.record.id }
+    /// `v2.5.0`, or `database-connections: failover`.
+    private var release: String {
+        guard let part = run.state.plan.runbook else { return "\(run.record.version)" }
+        return part.action.map { "\(part.name): \($0)" } ?? part.name
     }
 
-    private func item(
+    var items: [Handoff.Item] {
+        if let part = run.state.plan.runbook {
+            return (isLatest ? open(part) + standing : []) + done(part) + notes
+        }
+        return (isLatest ? standing + planned : []) + changes + incident + notes
+    }
+
+    func item(
         _ topic: Handoff.Topic,
         _ at: Timestamp?,
         _ text: String,
@@ -29,12 +36,15 @@ struct RunHandoff {
         Handoff.Item(
             topic: topic,
             at: at,
-            service: run.record.service,
+            service: RunbookPart.service(ofLedger: run.record.service),
             run: id,
             text: text.split(separator: "\n").first.map(String.init) ?? text,
             advice: advice
         )
     }
+
+    /// Behind a text; a runbook's run moves no traffic.
+    private var split: String { run.state.plan.runbook == nil ? "; \(run.state.split)" : "" }
 
     // MARK: now
 
@@ -43,7 +53,7 @@ struct RunHandoff {
         let state = run.state
         let isAbandoned = !isHeld && !state.isSettled && !state.isAtRest
         if isAbandoned {
-            let text = "\(release) was interrupted: no process drives it; \(state.split)"
+            let text = "\(release) was interrupted: no process drives it\(split)"
             return [item(.incidents, run.updatedAt, text, "go on: bgdeploy resume; back: bgdeploy rollback")]
         }
         switch state.condition {
@@ -52,19 +62,20 @@ struct RunHandoff {
             return [item(.incidents, run.updatedAt, text, "bgdeploy status, then bgdeploy rollback")]
         case .paused:
             let pause = state.pause.map { "by \($0.by)" + ($0.reason.map { ": \($0)" } ?? "") } ?? ""
-            let text = "\(release) is paused \(pause); \(state.split)"
+            let text = "\(release) is paused \(pause)\(split)"
             return [item(.incidents, run.updatedAt, text, "go on: bgdeploy resume; back: bgdeploy rollback")]
         case .waiting where state.waiting?.kind == "approval":
-            let text = "\(release) waits for an approval: \(state.waiting?.title ?? ""); \(state.split)"
+            let text = "\(release) waits for an approval: \(state.waiting?.title ?? "")\(split)"
             return [item(.incidents, state.waiting?.until, text, "give it: bgdeploy approve \(id)")]
         case .running where state.phase == .rollback:
             return [item(.incidents, run.updatedAt, "\(release) is being rolled back; \(state.split)")]
         case .running, .waiting:
             let phase = state.phase.map { " in \($0)" } ?? ""
-            let text = "\(release) is under way\(phase); \(state.split)"
+            let text = "\(release) is under way\(phase)\(split)"
             return [item(.watch, state.waiting?.until, text, "bgdeploy events \(id) --follow")]
         case .failed:
-            return [item(.known, run.updatedAt, "\(release) is not out: \(state.reason ?? "it failed")")]
+            let what = state.plan.runbook == nil ? "is not out" : "failed"
+            return [item(.known, run.updatedAt, "\(release) \(what): \(state.reason ?? "")")]
         case .succeeded, .rolledBack: return []
         }
     }
@@ -94,7 +105,7 @@ struct RunHandoff {
         var items: [Handoff.Item] = []
         let plan = run.state.plan
         if run.updatedAt >= since, !isOnlyByHand {
-            let who = plan.startedBy.map { " by \($0)" } ?? ""
+            let who = plan.startedBy.map { " by \($0.person)" } ?? ""
             let why = plan.reason.map { " (\($0))" } ?? ""
             let cause = run.state.reason.map { ": \($0)" } ?? ""
             let text = "\(release) to \(plan.candidate)\(who)\(why): \(report.condition)\(cause)"
