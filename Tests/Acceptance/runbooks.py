@@ -74,6 +74,7 @@ def a_look_finds_and_an_incident_ends():
                     "actions": {"other": {"title": "No use", "steps": [{"run": ["true"]}]}, "make": {"title": "Make the flag", "steps": [{"run": ["touch", str(desk.dir / "fine")]}]}}})
         code, first = desk.look()
         assert code == 1 and first["severity"] == "P1" and not first["fine"], first
+        assert first["incident"]["run"] == first["run"] and first["incident"]["severity"] == "P1", first
         assert [c["outcome"] for c in first["checks"]] == ["failed", "fine"], first
         assert [a["name"] for a in first["actions"]] == ["make", "other"], first
         assert first["actions"][0]["command"].startswith("bgdeploy runbook trouble --do make"), first
