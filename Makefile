@@ -27,7 +27,7 @@ test: setup lint ## Lint, one debug build, all tests, the fast acceptance checks
 	$(DEBUG) python3 Tests/Acceptance/main_job.py
 	$(DEBUG) python3 Tests/Acceptance/service.py \
 		api_end_to_end server_command_line two_orchestrators_on_postgresql
-	$(DEBUG) python3 Tests/Acceptance/seeds/mina.py green_is_unhealthy errors_take_it_back_at_once
+	$(DEBUG) python3 Tests/Acceptance/seeds/mina.py errors_take_it_back_at_once
 	$(DEBUG) python3 Tests/Acceptance/seeds_production.py a_certificate_that_ends_soon_stops_it
 	$(DEBUG) python3 Tests/Acceptance/seeds_vercel_supabase.py releases_all_three
 	$(DEBUG) python3 Tests/Acceptance/seeds_cardmint.py outside_of_the_windows_it_waits
