@@ -67,7 +67,8 @@ enum Snapshot {
             clock.split(separator: ":").compactMap { Int($0) }.reduce(0) { $0 * 60 + $1 }
         }
         let begin = seconds(Clock.time(Script.begin)[...])
-        let dated = text.replacing(/\d{4}-\d\d-\d\d \d\d:\d\d/, with: "DATE")
+        let local = text.replacing(/\d{4}-\d\d-\d\dT[\d:.]+Z/, with: "UTC TIME")
+        let dated = local.replacing(/\d{4}-\d\d-\d\d \d\d:\d\d/, with: "DATE")
         return dated.replacing(/\d\d:\d\d:\d\d/) { match in
             let span = (seconds(match.output) - begin + 86400) % 86400
             let digits = "\(span)"
