@@ -38,9 +38,13 @@ struct KnownConfigurationTests {
         """
 
     /// Returns once the clock that stamps files has moved on: what is as new as nginx's answer is not remembered.
+    ///
+    /// It waits for the fine clock's time: since Linux 6.13 a stamp may be finer, and so later, than the coarse clock.
     private func tick() async {
-        let now = KnownConfiguration.time()
-        while KnownConfiguration.time() <= now {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let latest = FileTime(nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+        while KnownConfiguration.time() <= latest {
             await BlockingWork.run { MonotonicClock.pause(milliseconds: 1) }
         }
     }
