@@ -7,6 +7,7 @@ import datetime
 from commands import document, good, in_words
 from detection import balancer
 from lab import *
+from service import Service, canary, split_is, token
 
 SEVERITY = {"P0": "> 5%", "P1": {"errors": "> 3%", "latency": "> 1.5x"}, "P2": {"errors": "> 1%", "latency": "> 1.2x"}}
 
@@ -144,6 +145,30 @@ def what_was_not_told_is_listed_until_somebody_acts():
         good(lab.command("notifications", "acknowledge", "01NOSUCHRUN"), 69)
 
 
+def notes_and_a_hand_over_through_a_service():
+    """While the service drives the run, and after its end; who may only look writes nothing."""
+    with Lab() as lab:
+        lab.playbook([lab.haproxy()], canary())
+        s = Service(lab, token=token(lab, "root", "--scope", "admin"))
+        at = lambda *args, secret=s.token: lab.command(*args, "--server", f"http://127.0.0.1:{s.port}", env={"BGDEPLOY_TOKEN": secret})
+        run = s.run("v2.5.0")["run"]
+        s.until(split_is(25))
+        good(at("note", run, "seen by support"))
+        s.command(run, "abort")
+        s.until_ended(run)
+        good(at("note", "latest", "--cause", "a lost index", "--action", "check plans", "--owner", "bo", "--due", "2020-01-01"))
+        in_words(good(at("report", run)).stdout, "# Incident report", "| Root cause | a lost index |", "seen by support")
+        h = document(at("handoff", "--output", "json"))
+        assert any("OVERDUE: check plans" in i["text"] for i in h["notes"]) and h["gaps"], h
+        reads = token(lab, "reader", "--scope", "read")
+        good(at("note", run, "x", secret=reads), 77)
+        good(at("note", run, "--done", "7"), 65)
+        r = s.ask("POST", f"/v1/runs/{run}/notes", {"lesson": ["one", "two"], "due": None})
+        assert r.status == 201, r
+        kinds = [n["kind"] for n in json.loads(good(at("report", run, "--format", "json")).stdout)["notes"]]
+        assert kinds == ["note", "cause", "action", "lesson", "lesson"], kinds
+
+
 if __name__ == "__main__":
     main([an_incident_is_told_and_completed, notes_while_a_run_goes_on, a_hand_over_has_what_is_open,
-          what_was_not_told_is_listed_until_somebody_acts])
+          what_was_not_told_is_listed_until_somebody_acts, notes_and_a_hand_over_through_a_service])

@@ -56,9 +56,11 @@ struct RunNotesTests {
     @Test func `a run that is over takes it while a later one is driven`() async throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (old, new) = (try await run(isOver: true), try await run(isOver: false))
-        _ = try await hold()
+        let lease = try await hold()
         try await notes.add(Self.cause, to: old)
         #expect(try await written(old) == ["a lost index"])
+        // At once, not when the holder has gone.
+        #expect(try await again(old).entries.last?.fence == lease.fence)
         #expect(try await store.postedCommands(of: old.record.id).isEmpty)
         #expect(try await written(new) == [])
     }
