@@ -54,6 +54,7 @@ acceptance: setup release ## The black-box checks, whole, on the release build
 	$(RELEASE) python3 Tests/Acceptance/emergency.py --trials 100
 	$(RELEASE) python3 Tests/Acceptance/database.py
 	$(RELEASE) python3 Tests/Acceptance/ci.py
+	$(RELEASE) python3 Tests/Acceptance/incidents.py
 	$(RELEASE) python3 Tests/Acceptance/runbooks.py
 	$(RELEASE) python3 Tests/Acceptance/on_call.py
 	$(RELEASE) python3 Tests/Acceptance/detection.py --trials 5
