@@ -157,6 +157,11 @@ def split_is(green):
     return lambda s: (s.get("split") or {}).get("green") == green
 
 
+def held_at(green):
+    """Watched there: a promotion has a hold to end."""
+    return lambda s: split_is(green)(s) and (s["waitingFor"] or {}).get("kind") == "hold"
+
+
 def fence(lab):
     """The highest fencing number in any balancer's mark."""
     counters = []
@@ -203,8 +208,11 @@ def api_end_to_end():
         s.until(split_is(25))
         assert s.command(run, "pause", reason="lunch") is None
         s.until(lambda now: now["state"] == "paused")
-        assert s.command(run, "proceed") is None and s.command(run, "promote") is None
-        s.until(split_is(50))
+        assert s.command(run, "proceed") is None
+        # The split is asserted anew before the hold goes on.
+        s.until(held_at(25))
+        assert s.command(run, "promote") is None
+        s.until(held_at(50))
         assert s.command(run, "promote", full=True) is None
         assert s.until_ended(run) == "succeeded" and lab.shares(lb, 40) == GREEN
         problem(s.ask("POST", f"/v1/runs/{run}/commands", {"command": "promote"}), 409, 1)
@@ -666,7 +674,9 @@ def an_open_gate_outlives_its_process():
         s.start()
         time.sleep(3)
         assert s.state()["state"] == "paused" and s.state()["split"]["green"] == 25, s.state()
-        assert s.command(run, "proceed") is None and s.command(run, "promote", full=True) is None
+        assert s.command(run, "proceed") is None
+        s.until(held_at(25))
+        assert s.command(run, "promote", full=True) is None
         assert s.until_ended(run) == "succeeded" and lab.shares(lb, 40) == GREEN
 
 
